@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"crypto/sha1"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+)
+
+// A command is what one call sends: a native command or a script.
+type command struct {
+	name   string
+	args   []any
+	script *script
+}
+
+// do makes one call over a user's key, within the limits of the store and of the
+// context.
+//
+// Those limits are ours to keep, because dialling, TestOnBorrow and writing have
+// none but what the application gave them. So the call is made in a goroutine,
+// and left to itself when its time is over: it then sends nothing any more, and
+// its connection goes back to the pool. That adds a fifth to a round trip on
+// loopback, and is spared where nothing can take long.
+func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout(), errTimeout)
+	defer cancel()
+	call := func() (any, error) {
+		reply, err := r.attempt(ctx, key, c)
+		if isError(err, "MOVED") { // not carried out, and the cluster knows now where to go
+			r.taking.Add(1)
+			reply, err = r.attempt(ctx, key, c)
+		}
+		return reply, err
+	}
+	if taking := r.taking.Add(1); r.atHand(taking) && c.size() <= 16<<10 {
+		return call()
+	}
+	return abandonable(ctx, call)
+}
+
+// atHand reports whether that many connections can be taken from the pool and
+// used without waiting, dialling or testing.
+func (r *Redis) atHand(taking int64) bool {
+	p, ok := r.pool.(*redis.Pool)
+	if !ok || p.TestOnBorrow != nil || p.TestOnBorrowContext != nil || p.MaxConnLifetime != 0 {
+		return false
+	}
+	if limit := p.IdleTimeout; limit != 0 && time.Since(time.Unix(0, r.returned.Load())) > min(limit, time.Second)/2 {
+		return false // the pool may find that all have been idle for too long
+	}
+	return int64(p.IdleCount()) >= taking
+}
+
+// abandonable returns what call returns, or an error when the context is done.
+func abandonable(ctx context.Context, call func() (any, error)) (any, error) {
+	type result struct {
+		reply any
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		reply, err := call()
+		done <- result{reply, err}
+	}()
+	select {
+	case r := <-done:
+		return r.reply, r.err
+	case <-ctx.Done():
+		return nil, over(ctx)
+	}
+}
+
+// attempt sends the command on a connection from the pool. The connection must
+// be accounted for in taking.
+func (r *Redis) attempt(ctx context.Context, key string, c command) (any, error) {
+	conn, err := r.take(ctx, key)
+	r.taking.Add(-1)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		conn.Close()
+		r.returned.Store(time.Now().UnixNano())
+	}()
+	if c.script == nil {
+		return within(ctx, conn, c.name, c.args)
+	}
+	reply, err := within(ctx, conn, "EVALSHA", append([]any{c.script.hash, 1, key}, c.args...))
+	if isError(err, "NOSCRIPT") { // Redis has not seen it since it started; nothing was carried out
+		return within(ctx, conn, "EVAL", append([]any{c.script.source, 1, key}, c.args...))
+	}
+	return reply, err
+}
+
+// take returns a connection to the node that has the key.
+func (r *Redis) take(ctx context.Context, key string) (conn redis.Conn, err error) {
+	if p, ok := r.pool.(interface {
+		GetContext(ctx context.Context) (redis.Conn, error)
+	}); ok {
+		conn, err = p.GetContext(ctx)
+	} else {
+		conn = r.pool.Get()
+		err = conn.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Bind != nil {
+		err = r.Bind(conn, key)
+	}
+	if err == nil && ctx.Err() != nil {
+		err = over(ctx)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// within sends a command and reads the answer in the time that is left.
+func within(ctx context.Context, conn redis.Conn, name string, args []any) (any, error) {
+	deadline, _ := ctx.Deadline()
+	left := time.Until(deadline)
+	if left <= 0 {
+		return nil, errTimeout
+	}
+	reply, err := redis.DoWithTimeout(conn, left, name, args...)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errTimeout
+	}
+	return reply, err
+}
+
+func (c command) size() (n int) {
+	for _, arg := range c.args {
+		if s, ok := arg.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
+}
+
+var (
+	errTimeout    = fmt.Errorf("no answer from Redis in time: %w", context.DeadlineExceeded)
+	errUnexpected = errors.New("unexpected answer from Redis")
+)
+
+// over returns why a context is done.
+func over(ctx context.Context) error {
+	if context.Cause(ctx) == errTimeout {
+		return errTimeout
+	}
+	return ctx.Err()
+}
+
+func isError(err error, code string) bool {
+	var e redis.Error
+	return errors.As(err, &e) && strings.HasPrefix(string(e), code+" ")
+}
+
+// failed says what failed, if anything did.
+func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store: %s: %w", doing, err)
+}
+
+// A script is the source of a Lua script and its SHA-1, by which Redis knows it.
+type script struct{ source, hash string }
+
+//go:embed *.lua
+var scripts embed.FS
+
+var (
+	createScript    = newScript("hash", "sessions", "tombstones", "create")
+	updateScript    = newScript("hash", "update")
+	touchScript     = newScript("hash", "touch")
+	listScript      = newScript("hash", "sessions", "list")
+	revokeScript    = newScript("hash", "sessions", "tombstones", "revoke")
+	revokeAllScript = newScript("hash", "sessions", "tombstones", "revoke_all")
+)
+
+// newScript joins the files that make up a script.
+func newScript(names ...string) *script {
+	var source strings.Builder
+	for _, name := range names {
+		part, err := scripts.ReadFile(name + ".lua")
+		if err != nil {
+			panic(err)
+		}
+		source.Write(part)
+	}
+	hash := sha1.Sum([]byte(source.String()))
+	return &script{source.String(), hex.EncodeToString(hash[:])}
+}
+
+// answers are what scripts answer if they did nothing.
+var answers = map[string]error{
+	"not found": ErrNotFound,
+	"revoked":   ErrRevoked,
+	"stale":     ErrStale,
+	"exists":    ErrExists,
+	"not live":  ErrActorRevoked,
+}
+
+// eval runs a script over the user's hash and returns the sessions it answers with.
+func (r *Redis) eval(ctx context.Context, doing string, s *script, user string, now time.Time, args ...any) ([]Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	reply, err := r.do(ctx, r.key(user), command{script: s, args: append([]any{timeText(now)}, args...)})
+	if err != nil {
+		return nil, failed(doing, err)
+	}
+	fields, err := redis.ByteSlices(reply, nil)
+	if err != nil || len(fields) == 0 {
+		return nil, failed(doing, errUnexpected)
+	}
+	if err := answers[string(fields[0])]; err != nil {
+		return nil, err
+	}
+	if string(fields[0]) != "ok" || len(fields)%2 != 1 {
+		return nil, failed(doing, errUnexpected)
+	}
+	var list []Record
+	for f := fields[1:]; len(f) > 0; f = f[2:] {
+		id, ok := strings.CutPrefix(string(f[0]), "s:")
+		if !ok {
+			return nil, failed(doing, errUnexpected)
+		}
+		rec, err := parseSession(user, id, f[1], nil)
+		if err != nil {
+			return nil, failed(doing, err)
+		}
+		list = append(list, rec)
+	}
+	return list, nil
+}
