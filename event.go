@@ -1,0 +1,171 @@
+package revoke
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// An Event is something that happened to a session, for the audit log and for
+// [Manager.OnEvent]. It is raised once, after the fact, and holds no token. Its
+// texts are free of control characters and at most 512 bytes long.
+type Event struct {
+	Kind      Kind
+	Time      time.Time  // UTC
+	UserID    string     // whose session; empty where it is not known
+	SessionID string     // the session it happened to, where it is one
+	ActorID   string     // the session that did it, if one did
+	IP        netip.Addr // of the request at hand
+	UserAgent string     // of the request at hand
+	Outcome   string     // "success", "denied" or "failure"
+	Reason    string     // one of the Reason constants, where there is one
+	Count     int        // how many sessions began or ended, or were seen
+	Err       error      // what failed, where something did
+}
+
+// A Kind says what an Event is about.
+type Kind string
+
+// The kinds of events.
+const (
+	SignedIn           Kind = "signed_in"
+	Adopted            Kind = "adopted" // signed in before revoke came
+	Renewed            Kind = "renewed"
+	LoggedOut          Kind = "logged_out"
+	Revoked            Kind = "revoked"
+	RevokedOthers      Kind = "revoked_others"
+	RevokedAll         Kind = "revoked_all"
+	RevokedEveryone    Kind = "revoked_everyone"
+	Evicted            Kind = "evicted"              // by MaxPerUser
+	Refused            Kind = "refused"              // the id is unknown, or somebody else's
+	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site
+	RateLimited        Kind = "rate_limited"         // once until a request is let through again
+	StepUpRefused      Kind = "step_up_refused"      // by Authorize
+	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder
+	AddressChanged     Kind = "address_changed"
+	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
+	StoreFailed        Kind = "store_failed"
+	Suspicious         Kind = "suspicious" // a pattern in other events: see Burst
+)
+
+// Why a session was revoked: what its tombstone says, and its holder is told.
+const (
+	ReasonLoggedOut     = "logged_out"
+	ReasonRevoked       = "revoked"
+	ReasonRevokedOthers = "revoked_others"
+	ReasonRevokedAll    = "revoked_all"
+	ReasonEvicted       = store.Evicted
+	ReasonMerged        = "merged" // into another session, by MergeSession
+)
+
+var levels = map[Kind]slog.Level{
+	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn,
+	RevokedTokenUsed: slog.LevelWarn, Undecodable: slog.LevelWarn, Suspicious: slog.LevelWarn, StoreFailed: slog.LevelError,
+}
+
+var outcomes = map[Kind]string{
+	Refused: "denied", CrossOriginRefused: "denied", RateLimited: "denied", StepUpRefused: "denied", RevokedTokenUsed: "denied",
+	Undecodable: "failure", StoreFailed: "failure",
+}
+
+// emit raises an event, completed from the request at hand if there is one.
+func (m *Manager) emit(ctx context.Context, e Event) {
+	if s := m.request(ctx); s != nil {
+		s.emit(ctx, e)
+		return
+	}
+	m.raise(ctx, e)
+}
+
+func (s *request) emit(ctx context.Context, e Event) {
+	c := s.m.clientOf(s.http)
+	e.IP, e.UserAgent = c.IP, c.UserAgent
+	s.m.raise(ctx, e)
+}
+
+func (m *Manager) raise(ctx context.Context, e Event) {
+	e.Time = time.Now().UTC()
+	e.UserID = clean(e.UserID)
+	if e.Outcome = outcomes[e.Kind]; e.Outcome == "" {
+		e.Outcome = "success"
+	}
+	m.log(ctx, e)
+	if m.OnEvent != nil {
+		m.hook.send(m, e)
+	}
+	if e.Kind == Suspicious {
+		return
+	}
+	if seen, ok := m.patterns.see(e, m.burst()); ok {
+		m.raise(ctx, seen)
+	}
+}
+
+// log writes an event under the attribute names of OpenTelemetry's semantic
+// conventions, where they have one.
+func (m *Manager) log(ctx context.Context, e Event) {
+	level := levels[e.Kind]
+	if !m.logger().Enabled(ctx, level) {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 12), slog.String("event.name", "session."+string(e.Kind)), slog.String("outcome", e.Outcome))
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("user.id", e.UserID)
+	add("session.id", e.SessionID)
+	add("actor.session.id", e.ActorID)
+	if e.IP.IsValid() {
+		add("client.address", e.IP.String())
+	}
+	add("user_agent.original", e.UserAgent)
+	add("reason", e.Reason)
+	if e.Count > 0 {
+		attrs = append(attrs, slog.Int("count", e.Count))
+	}
+	if e.Err != nil {
+		add("error.message", clean(e.Err.Error()))
+	}
+	m.logger().LogAttrs(ctx, level, "session "+string(e.Kind), attrs...)
+}
+
+func (m *Manager) logger() *slog.Logger {
+	if m.Logger != nil {
+		return m.Logger
+	}
+	return slog.Default()
+}
+
+// storeFailed raises the failure of a store, unless the client has gone and
+// nobody waits for an answer.
+func (m *Manager) storeFailed(ctx context.Context, err error) {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return
+	}
+	m.emit(ctx, Event{Kind: StoreFailed, Err: err})
+}
+
+func (s *request) storeFailed(err error) {
+	if errors.Is(err, context.Canceled) && s.http.Context().Err() != nil {
+		return
+	}
+	s.emit(s.http.Context(), Event{Kind: StoreFailed, Err: err})
+}
+
+func (m *Manager) evicted(ctx context.Context, userID, by string, records []store.Record) {
+	for _, r := range records {
+		m.emit(ctx, Event{Kind: Evicted, UserID: userID, SessionID: r.ID, ActorID: by, Reason: ReasonEvicted, Count: 1})
+	}
+}
+
+func (s *request) addressChanged(ctx context.Context) {
+	if !sameAddress(s.record.Client, s.m.clientIP(s.http)) {
+		s.emit(ctx, Event{Kind: AddressChanged, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID})
+	}
+}

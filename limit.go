@@ -1,0 +1,109 @@
+package revoke
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A Limiter bounds how often requests may change anything, by key: a user's, or
+// the address of a client who is not signed in. Keys hold neither in the clear.
+type Limiter interface {
+	// Allow counts a request under key. It returns zero where the request is
+	// within the limit, and otherwise how long to wait before the next.
+	Allow(ctx context.Context, key string) (wait time.Duration, err error)
+}
+
+// maxKeys bounds the keys that are remembered at once, to half.
+const maxKeys = 10_000
+
+// NewLimiter returns a Limiter in memory that allows n requests at once, and n
+// more, evenly spread, in each period. It remembers at most 20,000 keys, those
+// used last. It is for one process; store.NewRedisLimiter is for several.
+func NewLimiter(n int, per time.Duration) Limiter {
+	return &memoryLimiter{n: n, every: rate.Every(per / time.Duration(max(n, 1))), buckets: recent[bucket]{size: maxKeys}}
+}
+
+type memoryLimiter struct {
+	n       int
+	every   rate.Limit
+	buckets recent[bucket]
+}
+
+type bucket struct{ *rate.Limiter }
+
+func (l *memoryLimiter) Allow(_ context.Context, key string) (wait time.Duration, _ error) {
+	l.buckets.with(key, func(b *bucket) {
+		if b.Limiter == nil {
+			b.Limiter = rate.NewLimiter(l.every, l.n)
+		}
+		r := b.Reserve()
+		if !r.OK() {
+			wait = time.Duration(math.MaxInt64)
+			return
+		}
+		if wait = r.Delay(); wait > 0 {
+			r.Cancel()
+		}
+	})
+	return wait, nil
+}
+
+// A rateLimitedError is the answer to a request over the limit.
+type rateLimitedError struct{ wait time.Duration }
+
+func (e *rateLimitedError) Error() string { return "rate limited" }
+
+// seconds is the wait as a Retry-After header has it: whole, rounded up.
+func (e *rateLimitedError) seconds() int64 {
+	return max(1, int64(math.Ceil(e.wait.Seconds())))
+}
+
+// limit asks the Limiter once for a request that would change something. It
+// raises one event from the first request over the limit to the next within.
+func (m *Manager) limit(r *http.Request) error {
+	if m.Limiter == nil {
+		return nil
+	}
+	ctx := r.Context()
+	_, userID := m.current(ctx)
+	key := "user:" + userKey(userID)
+	if userID == "" {
+		key = "address:" + shortHash(network(m.peer(r)).String())
+	}
+	wait, err := m.Limiter.Allow(ctx, key)
+	if err != nil {
+		err = fmt.Errorf("revoke: rate limit: %w", err)
+		m.storeFailed(ctx, err)
+		if m.LimiterFailsClosed {
+			return err
+		}
+		return nil
+	}
+	var first bool
+	m.limited.with(key, func(over *bool) {
+		first = wait > 0 && !*over
+		*over = wait > 0
+	})
+	if first {
+		m.emit(ctx, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
+	}
+	if wait > 0 {
+		return &rateLimitedError{wait}
+	}
+	return nil
+}
+
+// network returns what one client can be expected to have to itself: an IPv4
+// address, or an IPv6 /64.
+func network(ip netip.Addr) netip.Addr {
+	if !ip.Is6() {
+		return ip
+	}
+	return netip.PrefixFrom(ip, 64).Masked().Addr()
+}

@@ -1,0 +1,104 @@
+package revoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Action is a revocation that a user has asked for, before it is done.
+type Action struct {
+	Kind    Kind      // Revoked or RevokedOthers
+	Session Session   // the acting session
+	Targets []Session // what would end: none where the id is not the user's
+
+	// ProvedAt is when the user last proved who they are in the acting session,
+	// by signing in or by Reauthenticated; zero where that is not known.
+	ProvedAt time.Time
+}
+
+// A ReauthenticationError is what an Authorize function returns to have the user
+// prove again who they are. Any other error refuses just so.
+type ReauthenticationError struct {
+	MaxAge time.Duration // how old the proof may be
+}
+
+func (e *ReauthenticationError) Error() string { return "reauthentication required" }
+
+// RecentLogin is an Authorize function that wants the user to have proved who
+// they are within d (OWASP ASVS 5.0, 7.5.2).
+func RecentLogin(d time.Duration) func(context.Context, Action) error {
+	return func(_ context.Context, a Action) error {
+		if time.Since(a.ProvedAt) > d {
+			return &ReauthenticationError{MaxAge: d}
+		}
+		return nil
+	}
+}
+
+// Seasoned is an Authorize function that keeps a session younger than d from
+// ending an older one, which is what a thief with a fresh sign-in would try,
+// unless its user has proved again, since signing in, who they are.
+func Seasoned(d time.Duration) func(context.Context, Action) error {
+	return func(_ context.Context, a Action) error {
+		if time.Since(a.Session.CreatedAt) >= d || a.ProvedAt.After(a.Session.CreatedAt) {
+			return nil
+		}
+		for _, target := range a.Targets {
+			if target.CreatedAt.Before(a.Session.CreatedAt) {
+				return &ReauthenticationError{MaxAge: d}
+			}
+		}
+		return nil
+	}
+}
+
+// Reauthenticated notes that the user of the request's session has just proved
+// again who they are, and gives the session a fresh token (OWASP ASVS 5.0,
+// 7.2.4). It is stored when the response begins.
+func (m *Manager) Reauthenticated(ctx context.Context) error {
+	record, _ := m.current(ctx)
+	if record == nil {
+		return m.Err(ctx)
+	}
+	s := m.request(ctx)
+	if s.begun() {
+		return errors.New("revoke: reauthenticated: the response has begun")
+	}
+	if err := m.sm.RenewToken(ctx); err != nil {
+		return fmt.Errorf("revoke: reauthenticated: %w", err)
+	}
+	s.prove()
+	return nil
+}
+
+// A refusedError is the answer to a revocation that Authorize refused.
+type refusedError struct{ cause error }
+
+func (e *refusedError) Error() string { return "refused: " + e.cause.Error() }
+func (e *refusedError) Unwrap() error { return e.cause }
+
+// authorize asks Authorize about a revocation that the request's own session
+// wants of its user's sessions. To sign oneself out needs no leave.
+func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) error {
+	acting, actingUser := m.current(ctx)
+	if m.Authorize == nil || acting == nil || actingUser != userID || acting.ID == id {
+		return nil
+	}
+	sessions, err := m.List(ctx, userID)
+	if err != nil {
+		return err
+	}
+	a := Action{Kind: kind, Session: m.session(*acting, userID, acting.ID), ProvedAt: acting.ProvedAt}
+	for _, s := range sessions {
+		if !s.Current && (kind == RevokedOthers || s.ID == id) {
+			a.Targets = append(a.Targets, s)
+		}
+	}
+	if err := m.Authorize(ctx, a); err != nil {
+		m.emit(ctx, Event{Kind: StepUpRefused, UserID: userID, SessionID: acting.ID, ActorID: acting.ID, Count: len(a.Targets)})
+		return &refusedError{err}
+	}
+	return nil
+}

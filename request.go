@@ -1,0 +1,268 @@
+package revoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// maxCookies bounds how many cookies of the session's name are looked up.
+const maxCookies = 4
+
+// A request is what is known of one request under Track. The router, which scs
+// calls with the request's context, notes in it what it finds.
+//
+// Methods that the router calls accept a nil receiver: no tracked request.
+type request struct {
+	m    *Manager
+	http *http.Request
+	ctx  context.Context // with scs's session data
+
+	once   sync.Once // guards the save step
+	failed bool      // the save step failed, and the response is its error
+
+	mu    sync.Mutex
+	phase phase
+
+	token   string        // the cookie that is loaded
+	opened  bool          // it opened something
+	data    []byte        // as it was stored
+	record  *store.Record // the session that it opened; nil for a visitor's
+	userID  string        // whom that session's data named
+	ended   bool          // that session ended in this request
+	adopted bool          // the cookie is not yet the client's
+	proved  bool          // the user proved who they are in this request
+	release bool          // scs asked to delete the token that is loaded
+
+	dead  bool          // a cookie was presented that opens nothing
+	stale bool          // a cookie was presented whose session has a newer one
+	why   *RevokedError // the session of a presented cookie was revoked
+
+	sources map[string]*source // by scs's key: other sessions that were read
+}
+
+type phase int
+
+const (
+	loading phase = iota
+	serving
+	saving
+	saved
+)
+
+// A source is another session that was read in this request; once merged, scs
+// has copied its data into this one's.
+type source struct {
+	token  token
+	record store.Record
+	merged bool
+}
+
+type requestKey struct{ m *Manager }
+
+func (m *Manager) request(ctx context.Context) *request {
+	s, _ := ctx.Value(requestKey{m}).(*request)
+	return s
+}
+
+// load looks the request's cookies up, and sets the context that has the
+// session's data.
+func (s *request) load() error {
+	base := context.WithValue(s.http.Context(), requestKey{s.m}, s)
+	for i, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
+		if i == maxCookies {
+			break
+		}
+		if cookie.Value == "" {
+			continue
+		}
+		ctx, err := s.open(base, cookie.Value)
+		if err != nil {
+			return err
+		}
+		if ctx != nil {
+			s.ctx, s.dead, s.stale, s.why = ctx, false, false, nil
+			s.enter(serving)
+			return nil
+		}
+	}
+	ctx, err := s.open(base, "")
+	s.ctx = ctx
+	s.enter(serving)
+	return err
+}
+
+// open loads the session of one cookie. It returns neither a context nor an
+// error where a cookie opens none.
+func (s *request) open(base context.Context, cookie string) (context.Context, error) {
+	s.token, s.opened, s.record, s.userID, s.data = cookie, false, nil, "", nil
+	ctx, err := s.m.sm.Load(base, cookie)
+	switch {
+	case err != nil && s.opened:
+		s.emit(base, Event{Kind: Undecodable, SessionID: s.sessionID(), Err: err})
+		s.dead = true
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("revoke: load session: %w", err)
+	case ctx == base:
+		return nil, errors.New("revoke: Track is to take the place of LoadAndSave, not to be inside of it")
+	case cookie == "":
+		return ctx, nil
+	case !s.opened:
+		s.dead = true
+		return nil, nil
+	case !s.m.sm.Deadline(ctx).After(time.Now()):
+		// A deadline that was brought forward can be undone in the store by a
+		// request that was under way; in the data it stands.
+		s.dead = true
+		return nil, nil
+	}
+	s.userID = s.m.userID(ctx)
+	if s.record == nil && s.userID != "" {
+		return s.adopt(base, ctx)
+	}
+	return ctx, nil
+}
+
+// adopt takes over a session that was signed in before revoke came, and opens
+// it under its new cookie.
+func (s *request) adopt(base, ctx context.Context) (context.Context, error) {
+	router, key := s.m.router, s.m.router.key(s.token)
+	t := router.adopted(s.userID, key)
+	t.secret = s.token
+	if _, ok := parseToken(t.String()); !ok {
+		s.dead = true // no token that scs has made
+		return nil, nil
+	}
+	err := router.adopt(base, adoption{s.userID, t, key, s.data, s.m.sm.Deadline(ctx), s.m.describedClient(s.http)})
+	if err != nil && !errors.Is(err, store.ErrRevoked) {
+		return nil, err
+	}
+	s.adopted = true
+	return s.open(base, t.String())
+}
+
+// found notes what the cookie that is being loaded opened.
+func (s *request) found(t token, record store.Record, err error) {
+	switch {
+	case err == nil:
+		s.opened, s.record, s.data = true, &record, record.Data
+	case errors.Is(err, store.ErrStale):
+		s.stale = true
+	case errors.Is(err, store.ErrRevoked):
+		s.why = revokedError(record)
+		s.emit(s.http.Context(), Event{Kind: RevokedTokenUsed, SessionID: t.id, ActorID: record.Revoked.By, Reason: record.Revoked.Reason})
+	}
+}
+
+func (s *request) foundVisitor(data []byte) { s.opened, s.data = true, data }
+
+// presentedAs returns the cookie that scs calls by key, or else the key, and
+// whether that cookie is being loaded.
+func (s *request) presentedAs(key string) (presented string, isLoading bool) {
+	if s == nil {
+		return key, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == "" || s.m.router.key(s.token) != key {
+		return key, false
+	}
+	return s.token, s.phase == loading
+}
+
+func (s *request) noteSource(key string, t token, record store.Record) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sources == nil {
+		s.sources = make(map[string]*source)
+	}
+	s.sources[key] = &source{token: t, record: record}
+}
+
+// deferDelete leaves the deletion of a token of this request to the save step.
+func (s *request) deferDelete(key string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == saved {
+		return false
+	}
+	if src := s.sources[key]; src != nil {
+		src.merged = true
+		return true
+	}
+	if s.token == "" || s.m.router.key(s.token) != key {
+		return false
+	}
+	s.release = true
+	return true
+}
+
+func (s *request) enter(p phase) {
+	s.mu.Lock()
+	s.phase = p
+	s.mu.Unlock()
+}
+
+func (s *request) begun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase > serving
+}
+
+// prove notes that the user has proved who they are.
+func (s *request) prove() {
+	s.mu.Lock()
+	s.proved = true
+	s.mu.Unlock()
+}
+
+// live returns the session that the request belongs to, and its user, or nil.
+func (s *request) live() (*store.Record, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.record == nil || s.ended {
+		return nil, ""
+	}
+	return s.record, s.userID
+}
+
+// end notes that the request's session has ended.
+func (s *request) end(why *RevokedError) {
+	s.mu.Lock()
+	s.ended, s.why = true, why
+	s.mu.Unlock()
+}
+
+func (s *request) revoked() *RevokedError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why
+}
+
+func (s *request) sessionID() string {
+	if s.record == nil {
+		return ""
+	}
+	return s.record.ID
+}
+
+func revokedError(tombstone store.Record) *RevokedError {
+	return &RevokedError{
+		SessionID: tombstone.ID,
+		At:        tombstone.Revoked.At.UTC(),
+		Reason:    tombstone.Revoked.Reason,
+		By:        tombstone.Revoked.By,
+	}
+}

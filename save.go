@@ -1,0 +1,248 @@
+package revoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// errEncode marks an error that is the application's, not a store's.
+var errEncode = errors.New("encode session")
+
+// save is the save step. It looks at what the handler has left in the session's
+// data, and takes from that alone what became of the session: it runs once,
+// before the first byte of the response. Whatever it writes is written even
+// when the client has hung up.
+func (s *request) save(w http.ResponseWriter) error {
+	ctx := s.ctx
+	userID := s.m.userID(ctx)
+	if record, signedIn := s.live(); record != nil && userID != signedIn {
+		if err := s.logOut(ctx); err != nil {
+			return err
+		}
+	}
+	if clean, err := s.takeOver(ctx, userID); err != nil || !clean {
+		return err
+	}
+	record, _ := s.live()
+	switch {
+	case record != nil:
+		return s.saveSession(ctx, w)
+	case userID != "":
+		return s.signIn(ctx, w, userID)
+	default:
+		return s.saveVisitor(ctx, w)
+	}
+}
+
+// abandon runs in the place of the save step when the handler panics: what was
+// to end ends, and nothing is written.
+func (s *request) abandon() {
+	s.once.Do(func() {
+		s.enter(saving)
+		if record, signedIn := s.live(); record != nil && s.m.userID(s.ctx) != signedIn {
+			if err := s.logOut(s.ctx); err != nil {
+				s.storeFailed(err)
+			}
+		}
+		s.enter(saved)
+	})
+}
+
+// logOut ends the session whose data names its user no more.
+func (s *request) logOut(ctx context.Context) error {
+	_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), s.record.User, s.record.ID,
+		store.Revocation{At: now(), Reason: ReasonLoggedOut, By: s.record.ID})
+	if ignoreEnded(err) != nil {
+		return fmt.Errorf("revoke: log out: %w", err)
+	}
+	s.end(nil)
+	if err == nil {
+		s.emit(ctx, Event{Kind: LoggedOut, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID, Count: 1})
+	}
+	return nil
+}
+
+// takeOver settles what MergeSession has copied. A session merged into a
+// visitor's lives on as the same session, under a fresh token; any other source
+// ends. Where a source has ended before, its data must not live on in this
+// session: takeOver reports false, and nothing is saved.
+func (s *request) takeOver(ctx context.Context, userID string) (clean bool, err error) {
+	for _, src := range s.sources {
+		record, _ := s.live()
+		switch {
+		case !src.merged || record != nil && record.User == src.record.User && record.ID == src.record.ID:
+			continue
+		case record == nil && userID != "" && userKey(userID) == src.record.User:
+			s.mu.Lock()
+			s.record, s.userID, s.data, s.ended = &src.record, userID, nil, false
+			s.mu.Unlock()
+			continue
+		}
+		_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), src.record.User, src.record.ID,
+			store.Revocation{At: now(), Reason: ReasonMerged, By: src.record.ID})
+		switch {
+		case err == nil:
+			s.emit(ctx, Event{Kind: LoggedOut, SessionID: src.record.ID, ActorID: src.record.ID, Reason: ReasonMerged, Count: 1})
+		case ignoreEnded(err) == nil:
+			return false, nil
+		default:
+			return false, fmt.Errorf("revoke: merge session: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// signIn creates the session of a visitor who has come to be signed in in this
+// request. Only then does it let go of the visitor's.
+func (s *request) signIn(ctx context.Context, w http.ResponseWriter, userID string) error {
+	if err := s.freshenToken(ctx); err != nil {
+		return err
+	}
+	now := now()
+	write := &write{kind: creation, limit: s.m.MaxPerUser, record: store.Record{
+		User: userKey(userID), ID: newID(),
+		CreatedAt: now, SeenAt: now, ProvedAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)),
+		Client: s.m.describedClient(s.http).encode(),
+	}}
+	secret, err := s.commit(ctx, write)
+	if err != nil {
+		return fmt.Errorf("revoke: sign in: %w", err)
+	}
+	s.setCookie(w, token{write.record.User, write.record.ID, secret}, write.record.ExpiresAt)
+	s.releaseVisitor(ctx)
+	s.emit(ctx, Event{Kind: SignedIn, UserID: userID, SessionID: write.record.ID, ActorID: write.record.ID, Count: 1})
+	s.m.evicted(ctx, userID, write.record.ID, write.evicted)
+	s.mu.Lock()
+	s.record, s.userID, s.ended, s.why = &write.record, userID, false, nil
+	s.mu.Unlock()
+	return nil
+}
+
+// saveSession updates the session that the request belongs to, where its data
+// has changed, and otherwise notes its use.
+func (s *request) saveSession(ctx context.Context, w http.ResponseWriter) error {
+	presented, isTracked := parseToken(s.token)
+	takenOver := !isTracked || presented.id != s.record.ID
+	if takenOver {
+		if err := s.freshenToken(ctx); err != nil {
+			return err
+		}
+	}
+	if s.changed(ctx) {
+		write := &write{kind: update, before: s.data, was: s.record.Secret, record: *s.record}
+		write.renewed = takenOver || s.m.sm.Token(ctx) != s.token
+		write.record.SeenAt, write.record.ExpiresAt = now(), s.m.expiry(s.m.sm.Deadline(ctx))
+		write.record.Client = s.m.describedClient(s.http).encode()
+		if s.proved {
+			write.record.ProvedAt = write.record.SeenAt
+		}
+		secret, err := s.commit(ctx, write)
+		switch {
+		case err == nil && !write.unchanged:
+			if write.renewed {
+				s.releaseVisitor(ctx)
+				s.emit(ctx, Event{Kind: Renewed, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID})
+			} else {
+				secret = presented.secret
+			}
+			s.setCookie(w, token{s.record.User, s.record.ID, secret}, write.record.ExpiresAt)
+			s.addressChanged(ctx)
+			return nil
+		case errors.Is(err, store.ErrStale):
+			return nil // the browser may hold the newer cookie already
+		case err != nil:
+			return s.drop(w, err)
+		}
+	}
+	expires, err := s.touch(ctx)
+	switch {
+	case err != nil:
+		return s.drop(w, err)
+	case s.adopted:
+		s.setCookie(w, presented, s.record.ExpiresAt)
+	case !expires.IsZero() && s.m.sm.IdleTimeout > 0:
+		s.setCookie(w, presented, expires)
+	}
+	return nil
+}
+
+// touch notes that the session is in use, at most once a TouchInterval, and
+// returns the new expiry if it did. That the note could not be taken costs the
+// user nothing.
+func (s *request) touch(ctx context.Context) (expires time.Time, err error) {
+	now := now()
+	moved := !sameAddress(s.record.Client, s.m.clientIP(s.http))
+	if !moved && now.Sub(s.record.SeenAt) < s.m.touchInterval() {
+		return time.Time{}, nil
+	}
+	expires = s.m.expiry(s.m.sm.Deadline(ctx))
+	err = s.m.sessions.Touch(context.WithoutCancel(ctx), s.record.User, s.record.ID,
+		store.Touch{SeenAt: now, ExpiresAt: expires, Client: s.m.describedClient(s.http).encode()})
+	switch {
+	case err == nil:
+		s.addressChanged(ctx)
+		return expires, nil
+	case ignoreEnded(err) == nil:
+		return time.Time{}, err
+	}
+	s.storeFailed(fmt.Errorf("revoke: touch session: %w", err))
+	return time.Time{}, nil
+}
+
+// drop ends a save step that has found its session ended: nothing is written,
+// the cookie goes, and the handler's response is delivered whole.
+func (s *request) drop(w http.ResponseWriter, err error) error {
+	if ignoreEnded(err) != nil {
+		return fmt.Errorf("revoke: save session: %w", err)
+	}
+	s.end(nil)
+	if _, isTracked := parseToken(s.token); isTracked {
+		s.clearCookie(w)
+	}
+	return nil
+}
+
+// saveVisitor does what LoadAndSave does, for a session without a user.
+func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error {
+	sm := s.m.sm
+	modified := s.changed(ctx)
+	s.mu.Lock()
+	ended, release := s.ended, s.release && !s.ended
+	s.mu.Unlock()
+	if ended {
+		// Of a session that ended, only data that is left goes on.
+		modified = modified && len(sm.Keys(ctx)) > 0
+		if modified {
+			if err := s.freshenToken(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case s.stale:
+		return nil // a cookie now would take the place of the newer one
+	case modified:
+		write := &write{kind: visit}
+		token, err := s.commit(ctx, write)
+		if err != nil {
+			return fmt.Errorf("revoke: save session: %w", err)
+		}
+		sm.WriteSessionCookie(ctx, w, token, write.expiry)
+		if release {
+			s.releaseVisitor(ctx)
+		}
+	case release:
+		if err := s.m.router.deleteVisitor(context.WithoutCancel(ctx), s.m.router.key(s.token)); err != nil {
+			return fmt.Errorf("revoke: destroy session: %w", err)
+		}
+		s.clearCookie(w)
+	case ended || s.dead:
+		s.clearCookie(w)
+	}
+	return nil
+}

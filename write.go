@@ -1,0 +1,123 @@
+package revoke
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// A write is what the save step has decided to store. It reaches the router in
+// the context that the save step gives to scs's Commit, so that nobody else's
+// Commit is taken for it.
+type write struct {
+	kind   kind
+	record store.Record
+	limit  int        // of a creation
+	was    store.Hash // of an update
+
+	renewed bool   // an update under a fresh token
+	before  []byte // the data as it was loaded
+
+	reached   bool // scs has encoded the data
+	unchanged bool // there was nothing to write
+	evicted   []store.Record
+	expiry    time.Time
+}
+
+type kind int
+
+const (
+	visit    kind = iota // of a visitor's session
+	creation             // of a session
+	update               // of a session
+)
+
+type writeKey struct{}
+
+// commit stores the session's data through scs, which gives it a token where it
+// has none, and returns that token.
+func (s *request) commit(ctx context.Context, w *write) (token string, err error) {
+	token, w.expiry, err = s.m.sm.Commit(context.WithValue(context.WithoutCancel(ctx), writeKey{}, w))
+	if err != nil && !w.reached {
+		err = fmt.Errorf("%w: %w", errEncode, err)
+	}
+	return token, err
+}
+
+func (w *write) commit(ctx context.Context, r *router, key string, data []byte, expiry time.Time) (err error) {
+	w.reached = true
+	w.record.Data = data
+	switch w.kind {
+	case creation:
+		w.record.Secret = r.secretHash(key, token{secret: key})
+		w.evicted, err = r.m.sessions.Create(ctx, w.record, w.limit)
+		return err
+	case update:
+		if w.renewed {
+			w.record.Secret = r.secretHash(key, token{secret: key})
+		} else if w.unchanged = bytes.Equal(data, w.before); w.unchanged {
+			return nil
+		}
+		return r.m.sessions.Update(ctx, w.record, w.was)
+	}
+	return r.commitVisitor(ctx, key, data, expiry)
+}
+
+// changed reports whether scs holds the data for changed. Under IdleTimeout it
+// always does.
+func (s *request) changed(ctx context.Context) bool { return s.m.sm.Status(ctx) == scs.Modified }
+
+// freshenToken makes sure that the session is saved under another token than
+// the one the client presented.
+func (s *request) freshenToken(ctx context.Context) error {
+	if s.token == "" || s.m.sm.Token(ctx) != s.token {
+		return nil
+	}
+	return s.m.sm.RenewToken(ctx)
+}
+
+// releaseVisitor deletes the visitor's session that this request came with and
+// that goes on under another token. What is left of it expires by itself.
+func (s *request) releaseVisitor(ctx context.Context) {
+	if _, isTracked := parseToken(s.token); isTracked || s.token == "" {
+		return
+	}
+	if err := s.m.router.deleteVisitor(context.WithoutCancel(ctx), s.m.router.key(s.token)); err != nil {
+		s.storeFailed(fmt.Errorf("revoke: delete visitor's session: %w", err))
+	}
+}
+
+func (s *request) setCookie(w http.ResponseWriter, t token, expires time.Time) {
+	s.m.sm.WriteSessionCookie(s.ctx, w, t.String(), expires)
+}
+
+func (s *request) clearCookie(w http.ResponseWriter) {
+	s.m.sm.WriteSessionCookie(s.ctx, w, "", time.Time{})
+}
+
+// expiry returns until when a session that is in use now is to be kept. As uses
+// within a touch interval are not written, an idle timeout is that much longer.
+func (m *Manager) expiry(deadline time.Time) time.Time {
+	if idle := m.sm.IdleTimeout; idle > 0 {
+		if e := now().Add(idle + m.touchInterval()); e.Before(deadline) {
+			return e
+		}
+	}
+	return deadline.Truncate(time.Microsecond)
+}
+
+func (m *Manager) touchInterval() time.Duration {
+	if idle := m.sm.IdleTimeout; idle > 0 {
+		return min(m.TouchInterval, idle/2)
+	}
+	return m.TouchInterval
+}
+
+// now is as precise as the stores are.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
