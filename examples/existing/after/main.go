@@ -1,0 +1,73 @@
+// After is the application in the folder before, once it has come to revoke:
+// three lines are new, and one has changed. People who are signed in when it is
+// deployed stay signed in.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/alexedwards/scs/redisstore"
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/examples/internal/site"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:4000", "`address` to listen on; port 0 picks one")
+	address := flag.String("redis", "127.0.0.1:6379", "`address` of Redis")
+	flag.Parse()
+
+	pool := site.RedisPool(*address)
+	if err := site.CheckRedis(pool, *address); err != nil {
+		log.Fatal(err)
+	}
+	sm := scs.New()
+	sm.Store = redisstore.New(pool)
+	sessions := revoke.New(sm, store.NewRedis(pool))
+	sessions.UserIDKey = "authenticatedUserID"
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		id, err := strconv.Atoi(r.PostFormValue("user"))
+		if err != nil {
+			http.Error(w, "Send the form field \"user\": the number of your account.", http.StatusBadRequest)
+			return
+		}
+		if err := sm.RenewToken(r.Context()); err != nil {
+			http.Error(w, "Sign-in failed. Try again.", http.StatusInternalServerError)
+			return
+		}
+		sm.Put(r.Context(), "authenticatedUserID", id)
+		fmt.Fprintf(w, "Signed in as account %d.\n", id)
+	})
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		if err := sm.Destroy(r.Context()); err != nil {
+			http.Error(w, "Sign-out failed. Try again.", http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintln(w, "Signed out.")
+	})
+	mux.HandleFunc("GET /me", func(w http.ResponseWriter, r *http.Request) {
+		id := sm.GetInt(r.Context(), "authenticatedUserID")
+		if id == 0 {
+			http.Error(w, "You are not signed in.", http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprintf(w, "Hello, account %d.\n", id)
+	})
+	sessions.Mount(mux, "/api/auth/sessions")
+
+	l, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("Listening on http://%s\n", l.Addr())
+	log.Fatal(http.Serve(l, sessions.Track(mux)))
+}
