@@ -237,7 +237,7 @@ type adoption struct {
 // ErrRevoked where it was revoked since.
 func (r *router) adopt(ctx context.Context, a adoption) error {
 	ctx = context.WithoutCancel(ctx)
-	seen, created := now(), a.deadline.Add(-r.m.sm.Lifetime)
+	seen, created := now(), a.deadline.Add(-r.m.sm.Lifetime).Truncate(time.Microsecond)
 	if created.After(seen) {
 		created = seen
 	}
