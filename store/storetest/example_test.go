@@ -1,0 +1,15 @@
+package storetest_test
+
+import (
+	"testing"
+
+	"github.com/revoke-sessions/revoke/store"
+	"github.com/revoke-sessions/revoke/store/storetest"
+)
+
+// NewMyStore stands for a third party's.
+func NewMyStore() store.Store { return store.NewMemory() }
+
+func TestMyStore(t *testing.T) {
+	storetest.Run(t, func() store.Store { return NewMyStore() })
+}
