@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -22,6 +23,13 @@ func (t *trial) rounds(race func()) {
 	for start, n := time.Now(), 0; n < few || n < enough && time.Since(start) < moment; n++ {
 		t.user = newUser()
 		race()
+	}
+}
+
+// linger lets the other parties of a race get anywhere between two of their steps.
+func linger() {
+	for end := time.Now().Add(rand.N(200 * time.Microsecond)); time.Now().Before(end); {
+		runtime.Gosched()
 	}
 }
 

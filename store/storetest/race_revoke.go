@@ -39,6 +39,7 @@ var revokeRaceCases = []testCase{
 					if i == 0 {
 						defer ended.Store(true)
 						started.Wait()
+						linger()
 						_, err := t.Revoke(t.ctx, t.user, "a", store.Revocation{Reason: "a reason"})
 						return err
 					}
@@ -165,6 +166,7 @@ func raceRevokeAll(t *trial) {
 		case i == 0:
 			defer ended.Store(true)
 			started.Wait()
+			linger()
 			var err error
 			revoked, err = t.RevokeAll(t.ctx, t.user, keep, store.Revocation{By: keep})
 			return err
