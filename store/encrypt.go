@@ -1,0 +1,274 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Encrypted is a [Store] that keeps its sessions in another, with Client and Data
+// encrypted. User keys, ids, hashes, times, tombstones and the lengths of values
+// stay as readable as they were.
+//
+// A value is bound to its user, session and field, and Data to the hash of the
+// secret as well. Whoever can write to the inner store but has no key can neither
+// make a value up, nor change or remove one, nor put it elsewhere; and where he
+// gives a session the hash of a secret of his own, that token opens nothing. Find
+// reports all of these as [ErrTampered]. What he can do unnoticed is to end
+// sessions, to change times, and to put back what was there before: an older value
+// of the same session and field, Data under the same secret, or a whole session,
+// be it revoked since.
+//
+// A session stays listed and can be revoked whatever was done to its bytes: List,
+// Revoke, RevokeAll and Create return a nil Client where they cannot decrypt it.
+type Encrypted struct {
+	inner Store
+	keys  []Key
+}
+
+// A Key encrypts values, and is found by its ID to decrypt them.
+type Key struct {
+	// ID is stored with each value, in the clear: 1 to 255 bytes that say nothing
+	// about the key itself. It must never come to name another key, however long
+	// after. The month in which the key was made will do: "2026-05".
+	ID string
+
+	AEAD AEAD
+}
+
+// An AEAD encrypts, and authenticates what it encrypts together with associated
+// data. The primitives of github.com/tink-crypto/tink-go are such, and [AESGCM] has
+// one without it. They must be safe for concurrent use. Any error of Decrypt
+// counts as tampering.
+type AEAD interface {
+	Encrypt(plaintext, associatedData []byte) ([]byte, error)
+	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
+}
+
+// Plain is the key of values that are not encrypted: see [Encrypt].
+var Plain = Key{AEAD: plain{}}
+
+var (
+	// ErrTampered is the error of Find where a value is not what was stored in
+	// that place, or is not encrypted while [Plain] is not among the keys.
+	ErrTampered = errors.New("session tampered with")
+
+	// ErrUnknownKey is an ErrTampered where the value names a key that is not
+	// there: more often than an attack, one added too late or dropped too soon.
+	ErrUnknownKey = fmt.Errorf("%w, or its key is missing", ErrTampered)
+)
+
+// Encrypt returns a store that keeps its sessions in st, encrypted. The first key
+// writes, and all of them read. An error says what is wrong with the keys.
+//
+// A new key takes over without signing anybody out, in three deployments:
+//
+//	store.Encrypt(st, oldKey, newKey) // until every process can read what newKey writes
+//	store.Encrypt(st, newKey, oldKey) // until the last session from before has expired
+//	store.Encrypt(st, newKey)
+//
+// Meanwhile Data is rewritten when it changes, and Client on a touch.
+//
+// With [Plain] as the old key the sessions of a store that was not encrypted become
+// so in the same way, and with Plain as the new key they cease to be. While Plain is
+// among the keys, whoever can write to st can make values up: that is why it has to
+// be asked for, cannot be the only key, and should go when it has done its work.
+func Encrypt(st Store, keys ...Key) (*Encrypted, error) {
+	e, ids := &Encrypted{inner: st}, make(map[string]bool)
+	for _, k := range keys {
+		if k != Plain && (k.ID == "" || len(k.ID) > 255 || k.AEAD == nil || k.AEAD == Plain.AEAD) {
+			return nil, fmt.Errorf("store: encrypt: key %q must have an ID of 1 to 255 bytes and an AEAD", k.ID)
+		}
+		if ids[k.ID] {
+			return nil, fmt.Errorf("store: encrypt: two keys have the ID %q", k.ID)
+		}
+		ids[k.ID] = true
+		e.keys = append(e.keys, k)
+	}
+	if delete(ids, Plain.ID); len(ids) == 0 {
+		return nil, errors.New("store: encrypt: no key")
+	}
+	return e, nil
+}
+
+// AESGCM returns a key for AES-256-GCM with random nonces (NIST SP 800-38D). The
+// key is 32 random bytes, as from "openssl rand 32", and no password.
+//
+// It is good for 2^32 values, over all processes: beyond that a nonce may come
+// twice, which undoes it, and nothing counts them. Creating or updating a session
+// takes two, a touch one. At a thousand a second put a new key in front every month,
+// or take an [AEAD] without that limit, such as XAES-256-GCM from Tink.
+func AESGCM(id string, key []byte) (Key, error) {
+	if len(key) != 32 {
+		return Key{}, fmt.Errorf("store: an AES-256 key has 32 bytes, not %d", len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return Key{}, err
+	}
+	gcm, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return Key{}, err
+	}
+	return Key{ID: id, AEAD: aesGCM{gcm}}, nil
+}
+
+// Unwrap returns the inner store.
+func (e *Encrypted) Unwrap() Store { return e.inner }
+
+// Create implements [Store].
+func (e *Encrypted) Create(ctx context.Context, r Record, limit int) ([]Record, error) {
+	r, err := e.sealed(r)
+	if err != nil {
+		return nil, fmt.Errorf("store: encrypt session: %w", err)
+	}
+	evicted, err := e.inner.Create(ctx, r, limit)
+	return e.listed(r.User, evicted), err
+}
+
+// Find implements [Store], and returns [ErrTampered] as well.
+func (e *Encrypted) Find(ctx context.Context, user, id string) (Record, error) {
+	r, err := e.inner.Find(ctx, user, id)
+	if err != nil {
+		return r, err
+	}
+	if r.Client, err = e.open(r.Client, "client", user, id); err == nil {
+		r.Data, err = e.open(r.Data, "data", user, id, string(r.Secret[:]))
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("store: decrypt session: %w", err)
+	}
+	return r, nil
+}
+
+// Update implements [Store].
+func (e *Encrypted) Update(ctx context.Context, r Record, was Hash) error {
+	r, err := e.sealed(r)
+	if err != nil {
+		return fmt.Errorf("store: encrypt session: %w", err)
+	}
+	return e.inner.Update(ctx, r, was)
+}
+
+// Touch implements [Store].
+func (e *Encrypted) Touch(ctx context.Context, user, id string, t Touch) (err error) {
+	if t.Client != nil {
+		if t.Client, err = e.seal(t.Client, "client", user, id); err != nil {
+			return fmt.Errorf("store: encrypt client: %w", err)
+		}
+	}
+	return e.inner.Touch(ctx, user, id, t)
+}
+
+// List implements [Store].
+func (e *Encrypted) List(ctx context.Context, user string) ([]Record, error) {
+	list, err := e.inner.List(ctx, user)
+	return e.listed(user, list), err
+}
+
+// Revoke implements [Store].
+func (e *Encrypted) Revoke(ctx context.Context, user, id string, why Revocation) (Record, error) {
+	r, err := e.inner.Revoke(ctx, user, id, why)
+	return e.listed(user, []Record{r})[0], err
+}
+
+// RevokeAll implements [Store].
+func (e *Encrypted) RevokeAll(ctx context.Context, user, keep string, why Revocation) ([]Record, error) {
+	revoked, err := e.inner.RevokeAll(ctx, user, keep, why)
+	return e.listed(user, revoked), err
+}
+
+// RevokeEveryone implements [Store].
+func (e *Encrypted) RevokeEveryone(ctx context.Context) error { return e.inner.RevokeEveryone(ctx) }
+
+// sealed returns r as the inner store keeps it. Data can be bound to the secret
+// because it is only ever written together with it; Client cannot, for Touch.
+func (e *Encrypted) sealed(r Record) (_ Record, err error) {
+	if r.Client, err = e.seal(r.Client, "client", r.User, r.ID); err == nil {
+		r.Data, err = e.seal(r.Data, "data", r.User, r.ID, string(r.Secret[:]))
+	}
+	return r, err
+}
+
+// listed decrypts the clients of a user's records, and drops those it cannot.
+func (e *Encrypted) listed(user string, records []Record) []Record {
+	for i := range records {
+		r := &records[i]
+		r.Client, _ = e.open(r.Client, "client", user, r.ID)
+	}
+	return records
+}
+
+// magic is what a value that is encrypted begins with; the length of the key's ID,
+// the ID and what the AEAD returned follow. JSON, CBOR and text never begin with
+// 0xFF, and gob, where it does, goes on with a length of 128 or more.
+const magic = "\xff\x00e1"
+
+// header is what the values of a key begin with. Those of Plain begin with nothing.
+func (k Key) header() []byte {
+	if k.ID == Plain.ID {
+		return []byte{} // an empty Client, unlike none, means something to Touch
+	}
+	return append(append([]byte(magic), byte(len(k.ID))), k.ID...)
+}
+
+// seal encrypts a value for a place, which has to be named again to open it. An
+// empty value it encrypts as well, so that none can be passed off as empty.
+func (e *Encrypted) seal(value []byte, place ...string) ([]byte, error) {
+	sealed, err := e.keys[0].AEAD.Encrypt(value, associated(place))
+	return append(e.keys[0].header(), sealed...), err
+}
+
+func (e *Encrypted) open(value []byte, place ...string) ([]byte, error) {
+	encrypted := bytes.HasPrefix(value, []byte(magic))
+	for _, k := range e.keys {
+		sealed, ok := bytes.CutPrefix(value, k.header())
+		if !ok || encrypted == (k.ID == Plain.ID) {
+			continue
+		}
+		opened, err := k.AEAD.Decrypt(sealed, associated(place))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrTampered, err)
+		}
+		if len(opened) == 0 {
+			return nil, nil // as it was given, most likely
+		}
+		return opened, nil
+	}
+	if encrypted {
+		return nil, ErrUnknownKey
+	}
+	return nil, fmt.Errorf("%w: not encrypted", ErrTampered)
+}
+
+// associated returns what is authenticated with a value. The length before each
+// part keeps two places from reading the same.
+func associated(place []string) []byte {
+	b := []byte(magic)
+	for _, part := range place {
+		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+	}
+	return b
+}
+
+// aesGCM is an AEAD with a random nonce before each ciphertext.
+type aesGCM struct{ cipher.AEAD }
+
+func (a aesGCM) Encrypt(value, ad []byte) ([]byte, error)  { return a.Seal(nil, nil, value, ad), nil }
+func (a aesGCM) Decrypt(sealed, ad []byte) ([]byte, error) { return a.Open(nil, nil, sealed, ad) }
+
+// plain leaves values as they are.
+type plain struct{}
+
+func (plain) Encrypt(value, _ []byte) ([]byte, error) {
+	if bytes.HasPrefix(value, []byte(magic)) {
+		return nil, errors.New("a plain value begins like an encrypted one")
+	}
+	return value, nil
+}
+
+func (plain) Decrypt(value, _ []byte) ([]byte, error) { return value, nil }
