@@ -105,6 +105,7 @@ type Manager struct {
 	sessions store.Store
 	hook     hook
 	patterns patterns
+	watch    watch
 	limited  recent[bool] // by the limiter's key: whether it is over the limit
 }
 

@@ -19,8 +19,9 @@ import (
 // costs does not depend on how many sessions there are, and that of Find, Update,
 // Touch and Create without a limit not even on how many the user has.
 type Memory struct {
-	shards [shardCount]shard
-	seed   maphash.Seed
+	shards  [shardCount]shard
+	seed    maphash.Seed
+	notices notices
 }
 
 // NewMemory returns an empty store.
@@ -56,7 +57,7 @@ func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]Record, err
 	}
 	others := s.users[r.User].others(r.ID, now)
 	slices.SortFunc(others, func(a, b *entry) int { return a.time(seen).Compare(b.time(seen)) })
-	return s.bury(others[:max(0, len(others)+1-limit)], Revocation{Reason: Evicted, By: added.id}, now), nil
+	return m.bury(s, others[:max(0, len(others)+1-limit)], Revocation{Reason: Evicted, By: added.id}, now), nil
 }
 
 // Find implements [Store].
@@ -161,7 +162,7 @@ func (m *Memory) Revoke(ctx context.Context, user, id string, why Revocation) (R
 	if err != nil {
 		return Record{}, ErrNotFound
 	}
-	return s.bury([]*entry{e}, why, now)[0], nil
+	return m.bury(s, []*entry{e}, why, now)[0], nil
 }
 
 // RevokeAll implements [Store].
@@ -175,7 +176,7 @@ func (m *Memory) RevokeAll(ctx context.Context, user, keep string, why Revocatio
 	if !s.mayAct(user, why.By, now) {
 		return nil, ErrActorRevoked
 	}
-	return s.bury(s.users[user].others(keep, now), why, now), nil
+	return m.bury(s, s.users[user].others(keep, now), why, now), nil
 }
 
 // RevokeEveryone implements [Store]. It takes no longer with a million sessions
@@ -190,7 +191,22 @@ func (m *Memory) RevokeEveryone(ctx context.Context) error {
 		s.users, s.queue = make(map[string]*user), queue{}
 		s.mu.Unlock()
 	}
+	m.notices.publish("")
 	return nil
+}
+
+// Subscribe implements [Subscriber].
+func (m *Memory) Subscribe(ctx context.Context, ended func(user string)) {
+	m.notices.subscribe(ctx, ended)
+}
+
+// bury turns live sessions of one user into tombstones, and tells of it.
+func (m *Memory) bury(s *shard, sessions []*entry, why Revocation, now time.Time) []Record {
+	were := s.bury(sessions, why, now)
+	if len(were) > 0 {
+		m.notices.publish(were[0].User)
+	}
+	return were
 }
 
 const (

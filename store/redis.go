@@ -37,7 +37,8 @@ import (
 // What Redis forgets is signed out, with one exception: where it restarts from an
 // older state, by a snapshot or by a replica that had not heard of a revocation,
 // sessions revoked since are live again. Use appendonly with appendfsync always
-// where that matters, or no persistence.
+// where that matters, or no persistence. When it is out of memory, with the policy
+// noeviction, sessions can be revoked and not created.
 type Redis struct {
 	// Prefix is what the keys begin with: "revoke:" if empty. All keys that begin
 	// with it belong to this store, and RevokeEveryone deletes them.
@@ -53,9 +54,9 @@ type Redis struct {
 	// EachNode calls a function with a connection to each primary node. NewRedis
 	// sets both if the pool has what they need, as a *redisc.Cluster has; where it
 	// is wrapped in something else, set them to redisc.BindConn and to the
-	// cluster's method EachNode, and call its Refresh beforehand. While slots are
-	// being moved between nodes, calls for users who have been moved already may
-	// fail, and RevokeEveryone may miss users: repeat it afterwards.
+	// cluster's method EachNode, and call its Refresh beforehand. A call for a user
+	// who is just being moved to another node waits a quarter of a second for
+	// that. RevokeEveryone may miss such users: repeat it when all have moved.
 	Bind     func(conn redis.Conn, keys ...string) error
 	EachNode func(replicas bool, fn func(address string, conn redis.Conn) error) error
 
@@ -218,12 +219,15 @@ func (r *Redis) RevokeEveryone(ctx context.Context) error {
 	stalled := time.AfterFunc(r.timeout(), func() { cancel(errTimeout) })
 	defer stalled.Stop()
 	_, err := abandonable(ctx, func() (any, error) {
-		return nil, each(false, func(_ string, conn redis.Conn) error {
-			return r.clear(conn, func() error {
+		var failures error // of one node are no reason to spare the others
+		err := each(false, func(_ string, conn redis.Conn) error {
+			failures = errors.Join(failures, r.clear(conn, func() error {
 				stalled.Reset(r.timeout())
 				return context.Cause(ctx)
-			})
+			}))
+			return nil
 		})
+		return nil, errors.Join(failures, err)
 	})
 	return failed("revoke everyone", err)
 }
@@ -264,7 +268,7 @@ func (r *Redis) clear(conn redis.Conn, step func() error) error {
 			}
 		}
 		if cursor == "0" {
-			return nil
+			return r.publish(conn, step, r.prefix())
 		}
 	}
 }

@@ -75,11 +75,20 @@ local function recount(entries)
   return #left, soonest, table.concat(left)
 end
 
+-- tell lets those who watch the user's sessions know that some have ended. That
+-- it is refused, for want of leave to publish, must not undo a revocation.
+local function tell()
+  redis.pcall('PUBLISH', 'revoke:ended', key)
+end
+
 -- bury leaves tombstones of sessions, given their fields, and reports whether any
 -- expires before its session would have. The sessions must have been dropped: a
 -- script that has written already may go on writing when Redis is out of memory,
 -- so that a revocation does not fail for want of it.
 local function bury(names, texts)
+  if #names > 0 then
+    tell()
+  end
   local shorter, set, added = false, {}, {}
   local count, soonest, latest, entries = string.match(redis.call('HGET', key, 'order') or '',
     '^(%d+) (%-?%d+%.%d+) (%-?%d+%.%d+) (.*)$')
