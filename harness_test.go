@@ -26,7 +26,21 @@ func TestMain(m *testing.M) {
 // eachStore runs a test over every store.
 func eachStore(t *testing.T, test func(t *testing.T, st store.Store)) {
 	t.Run("memory", func(t *testing.T) { test(t, store.NewMemory()) })
+	t.Run("encrypted", func(t *testing.T) { test(t, encrypted(t, store.NewMemory())) })
 	t.Run("redis", func(t *testing.T) { test(t, store.NewRedis(redistest.Start(t).Pool())) })
+}
+
+func encrypted(t *testing.T, st store.Store) store.Store {
+	t.Helper()
+	key, err := store.AESGCM("2026-11", make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err = store.Encrypt(st, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
 }
 
 // A server is an application under test: POST /login signs in as scs's README

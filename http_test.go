@@ -228,7 +228,7 @@ func TestUndecodableData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Data = []byte("neither CBOR nor gob")
+		r.Data = []byte("\xffneither CBOR nor gob")
 		if err := st.Update(context.Background(), r, r.Secret); err != nil {
 			t.Fatal(err)
 		}
@@ -245,6 +245,49 @@ func TestUndecodableData(t *testing.T) {
 			t.Errorf("visitor: %d %q, cookie %q", got.status, got.body, visitor.cookie)
 		}
 	})
+}
+
+// TestTamperedData shows what an attacker gets who can write to the store: no
+// session, and a line in the log.
+func TestTamperedData(t *testing.T) {
+	memory := store.NewMemory()
+	s := newServer(t, encrypted(t, memory))
+	b, other := s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	for name, tamper := range map[string]func(r, other store.Record) store.Record{
+		"swapped":  func(r, other store.Record) store.Record { r.Data = other.Data; return r },
+		"plain":    func(r, _ store.Record) store.Record { r.Data = []byte("{}"); return r },
+		"cut":      func(r, _ store.Record) store.Record { r.Data = r.Data[:20]; return r },
+		"exchange": func(r, _ store.Record) store.Record { r.Data, r.Client = r.Client, r.Data; return r },
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := s.log.count(revoke.Undecodable)
+			b := s.signedIn(t, "ann")
+			find := func(b *browser) store.Record {
+				r, err := memory.Find(t.Context(), b.cookie[:22], b.id())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r
+			}
+			r := tamper(find(b), find(other))
+			if err := memory.Update(t.Context(), r, r.Secret); err != nil {
+				t.Fatal(err)
+			}
+			id := b.id()
+			if got := b.get("/me"); got.status != http.StatusUnauthorized || b.cookie != "" {
+				t.Errorf("%d %q, cookie %q", got.status, got.body, b.cookie)
+			}
+			if got := s.log.count(revoke.Undecodable) - before; got != 1 {
+				t.Errorf("%d lines say so", got)
+			}
+			if got := other.delete(apiPath + "/" + id); got.status != http.StatusOK {
+				t.Errorf("a tampered session cannot be revoked: %d", got.status)
+			}
+		})
+	}
+	if got := b.get("/me"); got.body != "ann" {
+		t.Errorf("another session: %d %q", got.status, got.body)
+	}
 }
 
 // TestUnencodableData shows that a value that cannot be stored is an error in

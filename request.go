@@ -104,7 +104,8 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 	ctx, err := s.m.sm.Load(base, cookie)
 	switch {
 	case err != nil && s.opened:
-		s.emit(base, Event{Kind: Undecodable, SessionID: s.sessionID(), Err: err})
+		t, _ := parseToken(cookie)
+		s.emit(base, Event{Kind: Undecodable, SessionID: t.id, Err: err})
 		s.dead = true
 		return nil, nil
 	case err != nil:
@@ -152,6 +153,8 @@ func (s *request) found(t token, record store.Record, err error) {
 	switch {
 	case err == nil:
 		s.opened, s.record, s.data = true, &record, record.Data
+	case errors.Is(err, store.ErrTampered) && !errors.Is(err, store.ErrUnknownKey):
+		s.opened = true // what it opened cannot be read
 	case errors.Is(err, store.ErrStale):
 		s.stale = true
 	case errors.Is(err, store.ErrRevoked):
@@ -249,13 +252,6 @@ func (s *request) revoked() *RevokedError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.why
-}
-
-func (s *request) sessionID() string {
-	if s.record == nil {
-		return ""
-	}
-	return s.record.ID
 }
 
 func revokedError(tombstone store.Record) *RevokedError {
