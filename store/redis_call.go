@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,14 +28,21 @@ type command struct {
 // Those limits are ours to keep, because dialling, TestOnBorrow and writing have
 // none but what the application gave them. So the call is made in a goroutine,
 // and left to itself when its time is over: it then sends nothing any more, and
-// its connection goes back to the pool. That adds a fifth to a round trip on
-// loopback, and is spared where nothing can take long.
+// its connection goes back to the pool. The change of goroutines can take as long
+// as Redis does, and is spared where nothing else can.
 func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout(), errTimeout)
 	defer cancel()
 	call := func() (any, error) {
 		reply, err := r.attempt(ctx, key, c)
-		if isError(err, "MOVED") { // not carried out, and the cluster knows now where to go
+		// A node of a cluster did not carry out what another is to, or will be in a
+		// moment; the pool has heard so too, but not everyone knows yet.
+		for wait := time.Millisecond; wait < 200*time.Millisecond && isError(err, "MOVED", "ASK"); wait *= 2 {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return nil, over(ctx)
+			}
 			r.taking.Add(1)
 			reply, err = r.attempt(ctx, key, c)
 		}
@@ -47,7 +55,8 @@ func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
 }
 
 // atHand reports whether that many connections can be taken from the pool and
-// used without waiting, dialling or testing.
+// used without waiting, dialling or testing. Should others who share the pool be
+// quicker, the limits of its Dial hold for once.
 func (r *Redis) atHand(taking int64) bool {
 	p, ok := r.pool.(*redis.Pool)
 	if !ok || p.TestOnBorrow != nil || p.TestOnBorrowContext != nil || p.MaxConnLifetime != 0 {
@@ -162,9 +171,14 @@ func over(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func isError(err error, code string) bool {
+// isError reports whether err is an answer of Redis with one of these codes.
+func isError(err error, codes ...string) bool {
 	var e redis.Error
-	return errors.As(err, &e) && strings.HasPrefix(string(e), code+" ")
+	if !errors.As(err, &e) {
+		return false
+	}
+	code, _, _ := strings.Cut(string(e), " ")
+	return slices.Contains(codes, code)
 }
 
 // failed says what failed, if anything did.
