@@ -348,8 +348,70 @@ func TestAdoption(t *testing.T) {
 					t.Errorf("after revocation cookie %q opens: %d %q", cookie, got.status, got.body)
 				}
 			}
+			if left := list(t, s, "ann"); len(left) != 0 {
+				t.Errorf("the old cookie brought back %+v", left)
+			}
 		})
 	}
+}
+
+// TestRevokeEveryone shows that it reaches sessions that have not been adopted
+// yet, and the old cookies of those that have.
+func TestRevokeEveryone(t *testing.T) {
+	eachStore(t, func(t *testing.T, st store.Store) {
+		s := newServer(t, st)
+		old := newPlainServer(t, s)
+		var cookies []string
+		for _, adopt := range []bool{false, true} {
+			b := s.browser(t)
+			b.s = old
+			b.post("/login?user=ann")
+			b.s = s
+			cookies = append(cookies, b.cookie)
+			if adopt {
+				b.get("/me")
+				cookies = append(cookies, b.cookie)
+			}
+		}
+		cookies = append(cookies, s.signedIn(t, "ann").cookie, s.signedIn(t, "bob").cookie)
+		if err := s.sessions.RevokeEveryone(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		for i, cookie := range cookies {
+			b := &browser{t: t, s: s, cookie: cookie}
+			if got := b.get("/me"); got.status != http.StatusUnauthorized {
+				t.Errorf("cookie %d opens: %d %q", i, got.status, got.body)
+			}
+		}
+	})
+}
+
+// TestLateCommitUnderAnOldToken shows that a goroutine that outlives its request
+// writes only as long as the token that it came with is the session's.
+func TestLateCommitUnderAnOldToken(t *testing.T) {
+	eachStore(t, func(t *testing.T, st store.Store) {
+		contexts := make(chan context.Context, 1)
+		s := newServer(t, st, func(s *server) {
+			s.handle("POST /background", func(w http.ResponseWriter, r *http.Request) { contexts <- context.WithoutCancel(r.Context()) })
+			s.handle("POST /renew", func(w http.ResponseWriter, r *http.Request) { s.sm.RenewToken(r.Context()) })
+			s.handle("GET /done", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, s.sm.GetString(r.Context(), "done")) })
+		})
+		b := s.signedIn(t, "ann")
+		commit := func(ctx context.Context, value string) error {
+			s.sm.Put(ctx, "done", value)
+			_, _, err := s.sm.Commit(ctx)
+			return err
+		}
+		b.post("/background")
+		ctx := <-contexts
+		if err := commit(ctx, "in time"); err != nil || b.get("/done").body != "in time" {
+			t.Errorf("a late write to a live session: %v, %q", err, b.get("/done").body)
+		}
+		b.post("/renew")
+		if err := commit(ctx, "too late"); !errors.Is(err, store.ErrStale) || b.get("/done").body != "in time" {
+			t.Errorf("a write under the old token: %v, %q", err, b.get("/done").body)
+		}
+	})
 }
 
 // TestMerge shows what MergeSession does to tracked sessions.
