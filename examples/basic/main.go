@@ -1,5 +1,5 @@
 // Basic is a small server that needs nothing but Go: sign-in, sign-out, a
-// protected page, and the sessions API, on the in-memory stores.
+// protected page, the sessions API and the page for people, on the in-memory stores.
 package main
 
 import (
@@ -22,5 +22,6 @@ func main() {
 
 	mux := site.New(sm, sessions)
 	sessions.Mount(mux, "/api/auth/sessions")
+	mux.Handle("/account/sessions", sessions.Page(revoke.PageOptions{LoginURL: "/"}))
 	log.Fatal(site.Serve(*listen, sessions.Track(mux)))
 }

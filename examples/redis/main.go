@@ -31,5 +31,6 @@ func main() {
 
 	mux := site.New(sm, sessions)
 	sessions.Mount(mux, "/api/auth/sessions")
+	mux.Handle("/account/sessions", sessions.Page(revoke.PageOptions{LoginURL: "/"}))
 	log.Fatal(site.Serve(*listen, sessions.Track(mux)))
 }

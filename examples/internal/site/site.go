@@ -5,8 +5,10 @@ package site
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -16,12 +18,20 @@ import (
 
 // New returns the application's routes:
 //
+//	GET  /        a form to sign in with
 //	POST /login   signs in as the form field "user"
 //	POST /logout  signs out
 //	GET  /me      the protected page
 func New(sm *scs.SessionManager, sessions *revoke.Manager) *http.ServeMux {
 	mux := http.NewServeMux()
 	sameOrigin := http.NewCrossOriginProtection()
+
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		io.WriteString(w, form)
+	})
 
 	mux.Handle("POST /login", sameOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user := r.PostFormValue("user")
@@ -31,6 +41,10 @@ func New(sm *scs.SessionManager, sessions *revoke.Manager) *http.ServeMux {
 		}
 		if err := sessions.Login(r.Context(), user); err != nil {
 			http.Error(w, "Sign-in failed. Try again.", http.StatusInternalServerError)
+			return
+		}
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.Redirect(w, r, "/account/sessions", http.StatusSeeOther)
 			return
 		}
 		fmt.Fprintf(w, "Signed in as %s.\n", user)
@@ -60,6 +74,18 @@ func New(sm *scs.SessionManager, sessions *revoke.Manager) *http.ServeMux {
 	return mux
 }
 
+const form = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Sign in</title>
+<h1>Sign in</h1>
+<form method="post" action="/login">
+<label>Your name: <input name="user" value="ann" required autofocus></label>
+<button>Sign in</button>
+</form>
+`
+
 // Serve listens on address, prints what it got, and serves until it fails.
 func Serve(address string, h http.Handler) error {
 	l, err := net.Listen("tcp", address)
@@ -72,6 +98,8 @@ func Serve(address string, h http.Handler) error {
 }
 
 const tour = `Listening on %[1]s
+
+Open it in two browsers, sign in, and see where you are signed in. Or paste:
 
 Sign in twice, on a phone and a laptop:
   curl -c phone  -d user=ann %[1]s/login
