@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/gomodule/redigo/redis"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/store"
@@ -70,6 +72,49 @@ func ExampleManager_RevokeAll() {
 	sessions.Track(http.HandlerFunc(reset)).ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
 	fmt.Println(w.Body)
 	// Output: Signed out of 0 devices.
+}
+
+// Sessions and limits on Redis, encrypted, with a key that is being changed.
+func Example_production() {
+	var pool *redis.Pool
+	newKey, err := store.AESGCM("2026-11", make([]byte, 32)) // 32 bytes from a secret manager
+	if err != nil {
+		log.Fatal(err)
+	}
+	oldKey, err := store.AESGCM("2026-10", make([]byte, 32))
+	if err != nil {
+		log.Fatal(err)
+	}
+	st, err := store.Encrypt(store.NewRedis(pool), newKey, oldKey)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions := revoke.New(scs.New(), st)
+	sessions.Limiter = store.NewRedisLimiter(pool, 10, time.Minute)
+}
+
+// Ending an event stream with its session.
+func ExampleManager_Watch() {
+	stream := func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := sessions.Watch(r.Context())
+		defer cancel()
+		for {
+			select {
+			case <-ctx.Done():
+				fmt.Fprintf(w, "event: bye\ndata: %s\n\n", context.Cause(ctx))
+				return
+			case now := <-time.After(time.Second):
+				fmt.Fprintf(w, "data: %s\n\n", now)
+				http.NewResponseController(w).Flush()
+			}
+		}
+	}
+	w := httptest.NewRecorder()
+	sessions.Track(http.HandlerFunc(stream)).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	fmt.Println(strings.TrimSpace(w.Body.String()))
+	// Output:
+	// event: bye
+	// data: unauthenticated
 }
 
 // Telling the holder of a revoked session's cookie why it is over.
