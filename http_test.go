@@ -198,7 +198,10 @@ func TestHead(t *testing.T) {
 // TestTwoCookies shows that of several cookies of the name the live one wins,
 // wherever it stands.
 func TestTwoCookies(t *testing.T) {
-	s := newServer(t, store.NewMemory())
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.handle("POST /visit", func(w http.ResponseWriter, r *http.Request) { s.sm.Put(r.Context(), "cart", "book") })
+		s.handle("GET /cart", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, s.sm.GetString(r.Context(), "cart")) })
+	})
 	live, dead := s.signedIn(t, "ann"), s.signedIn(t, "ann")
 	token := dead.cookie
 	dead.post("/logout")
@@ -212,8 +215,14 @@ func TestTwoCookies(t *testing.T) {
 			t.Errorf("%s: %d %q, cookie set to %q", cookies, got.status, got.body, cookie)
 		}
 	}
+	visitor := s.browser(t)
+	visitor.post("/visit")
+	b := &browser{t: t, s: s, header: http.Header{"Cookie": {"session=" + token + "; session=" + visitor.cookie}}}
+	if got, cookie, set := b.send("GET", "/cart"); got.body != "book" || set {
+		t.Errorf("a dead cookie beside a visitor's: %q, cookie set to %q", got.body, cookie)
+	}
 	many := strings.Repeat("session=garbage; ", 50) + "session=" + live.cookie
-	b := &browser{t: t, s: s, header: http.Header{"Cookie": {many}}}
+	b = &browser{t: t, s: s, header: http.Header{"Cookie": {many}}}
 	if got := b.get("/me"); got.status != http.StatusUnauthorized {
 		t.Errorf("51 cookies were all looked up: %d", got.status)
 	}

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/store"
@@ -204,8 +208,8 @@ func TestUserIDs(t *testing.T) {
 		if test.want != "" {
 			want = 1
 		}
-		if got := len(list(t, s, test.want)); got != want {
-			t.Errorf("%T %v: %d sessions of user %q, want %d", test.value, test.value, got, test.want, want)
+		if got := len(list(t, s, test.want)); got != want || s.log.count(revoke.SignedIn) != want {
+			t.Errorf("%T %v: %d sessions of user %q, want %d; log %s", test.value, test.value, got, test.want, want, s.log)
 		}
 	}
 }
@@ -259,8 +263,10 @@ func TestConcurrentRenewals(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range cookies {
 			wg.Go(func() {
-				got, cookie, _ := b.send("POST", "/renew")
-				cookies[i] = cookie
+				got, cookie, set := b.send("POST", "/renew")
+				if cookies[i] = cookie; set && cookie == "" {
+					t.Error("the loser's response clears the winner's cookie")
+				}
 				if got.status != http.StatusOK || got.body != "whole" {
 					t.Errorf("renewal: %d %q", got.status, got.body)
 				}
@@ -355,6 +361,41 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// expiryStore notes until when a record is kept.
+type expiryStore struct {
+	scs.Store
+	expiry map[string]time.Time
+}
+
+func (e *expiryStore) Commit(token string, b []byte, expiry time.Time) error {
+	e.expiry[token] = expiry
+	return e.Store.Commit(token, b, expiry)
+}
+
+// TestAdoptedRecordExpires shows that what is left of a session in the visitors'
+// store after its adoption is gone within a minute.
+func TestAdoptedRecordExpires(t *testing.T) {
+	sm := scs.New()
+	visitors := &expiryStore{Store: sm.Store, expiry: map[string]time.Time{}}
+	sm.Store = visitors
+	login := httptest.NewRecorder()
+	sm.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sm.RenewToken(r.Context())
+		sm.Put(r.Context(), "userID", "ann")
+	})).ServeHTTP(login, httptest.NewRequest("POST", "/", nil))
+	cookie := login.Result().Cookies()[0]
+	if left := time.Until(visitors.expiry[cookie.Value]); left < time.Hour {
+		t.Fatalf("signed in for %v", left)
+	}
+	m := revoke.New(sm, store.NewMemory())
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(cookie)
+	m.Track(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	if left := time.Until(visitors.expiry[cookie.Value]); left <= 0 || left > time.Minute {
+		t.Errorf("the old record is kept for %v", left)
+	}
+}
+
 // TestRevokeEveryone shows that it reaches sessions that have not been adopted
 // yet, and the old cookies of those that have.
 func TestRevokeEveryone(t *testing.T) {
@@ -417,7 +458,9 @@ func TestLateCommitUnderAnOldToken(t *testing.T) {
 // TestMerge shows what MergeSession does to tracked sessions.
 func TestMerge(t *testing.T) {
 	eachStore(t, func(t *testing.T, st store.Store) {
-		s := newServer(t, st, func(s *server) {
+		hooked := &hookedStore{Store: st}
+		s := newServer(t, hooked, func(s *server) {
+			s.handle("GET /cart", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, s.sm.GetString(r.Context(), "cart")) })
 			s.handle("POST /visit", func(w http.ResponseWriter, r *http.Request) { s.sm.Put(r.Context(), "cart", "book") })
 			s.handle("POST /merge", func(w http.ResponseWriter, r *http.Request) {
 				if err := s.sm.MergeSession(r.Context(), r.FormValue("token")); err != nil {
@@ -447,6 +490,22 @@ func TestMerge(t *testing.T) {
 			}
 			if left := list(t, s, "bob"); len(left) != 1 || left[0].ID != b.id() {
 				t.Errorf("left: %+v", left)
+			}
+		})
+		t.Run("of a session that ends meanwhile", func(t *testing.T) {
+			source, b := s.signedIn(t, "eve"), s.signedIn(t, "eve")
+			source.post("/visit")
+			id := source.id()
+			hooked.afterFind = func() {
+				hooked.afterFind = func() { // the first look-up is the request's own
+					if err := s.sessions.Revoke(context.Background(), "eve", id); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			b.post("/merge?token=" + source.cookie)
+			if got := b.get("/cart"); got.body != "" || b.get("/me").body != "eve" {
+				t.Errorf("the data of a revoked session lives on: %q", got.body)
 			}
 		})
 		t.Run("of another user", func(t *testing.T) {
