@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -88,17 +89,13 @@ func (s *request) emit(ctx context.Context, e Event) {
 }
 
 func (m *Manager) raise(ctx context.Context, e Event) {
-	e.Time = time.Now().UTC()
-	e.UserID = clean(e.UserID)
-	if e.Outcome = outcomes[e.Kind]; e.Outcome == "" {
-		e.Outcome = "success"
+	e.Time, e.UserID = time.Now().UTC(), clean(e.UserID)
+	if e.Kind != Suspicious { // it has the outcome of what completed the pattern
+		e.Outcome = cmp.Or(outcomes[e.Kind], "success")
 	}
 	m.log(ctx, e)
 	if m.OnEvent != nil {
 		m.hook.send(m, e)
-	}
-	if e.Kind == Suspicious {
-		return
 	}
 	if seen, ok := m.patterns.see(e, m.burst()); ok {
 		m.raise(ctx, seen)

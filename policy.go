@@ -10,12 +10,8 @@ import (
 // An Action is a revocation that a user has asked for, before it is done.
 type Action struct {
 	Kind    Kind      // Revoked or RevokedOthers
-	Session Session   // the acting session
+	Session Session   // the acting session, with when its user last proved who they are
 	Targets []Session // what would end: none where the id is not the user's
-
-	// ProvedAt is when the user last proved who they are in the acting session,
-	// by signing in or by Reauthenticated; zero where that is not known.
-	ProvedAt time.Time
 }
 
 // A ReauthenticationError is what an Authorize function returns to have the user
@@ -30,7 +26,7 @@ func (e *ReauthenticationError) Error() string { return "reauthentication requir
 // they are within d (OWASP ASVS 5.0, 7.5.2).
 func RecentLogin(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
-		if time.Since(a.ProvedAt) > d {
+		if time.Since(a.Session.ProvedAt) > d {
 			return &ReauthenticationError{MaxAge: d}
 		}
 		return nil
@@ -42,7 +38,7 @@ func RecentLogin(d time.Duration) func(context.Context, Action) error {
 // unless its user has proved again, since signing in, who they are.
 func Seasoned(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
-		if time.Since(a.Session.CreatedAt) >= d || a.ProvedAt.After(a.Session.CreatedAt) {
+		if time.Since(a.Session.CreatedAt) >= d || a.Session.ProvedAt.After(a.Session.CreatedAt) {
 			return nil
 		}
 		for _, target := range a.Targets {
@@ -90,7 +86,7 @@ func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) e
 	if err != nil {
 		return err
 	}
-	a := Action{Kind: kind, Session: m.session(*acting, userID, acting.ID), ProvedAt: acting.ProvedAt}
+	a := Action{Kind: kind, Session: m.session(*acting, userID, acting.ID)}
 	for _, s := range sessions {
 		if !s.Current && (kind == RevokedOthers || s.ID == id) {
 			a.Targets = append(a.Targets, s)

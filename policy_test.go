@@ -63,6 +63,10 @@ func TestRecentLogin(t *testing.T) {
 }
 
 func TestSeasoned(t *testing.T) {
+	proved := func(s revoke.Session, at time.Time) revoke.Session {
+		s.ProvedAt = at
+		return s
+	}
 	policy := revoke.Seasoned(24 * time.Hour)
 	old := revoke.Session{CreatedAt: time.Now().Add(-48 * time.Hour)}
 	fresh := revoke.Session{CreatedAt: time.Now().Add(-time.Hour)}
@@ -71,11 +75,11 @@ func TestSeasoned(t *testing.T) {
 		action  revoke.Action
 		refused bool
 	}{
-		"a fresh session may not end an older one": {revoke.Action{Session: fresh, ProvedAt: fresh.CreatedAt, Targets: []revoke.Session{newer, old}}, true},
-		"unless its user has proved again":         {revoke.Action{Session: fresh, ProvedAt: time.Now(), Targets: []revoke.Session{old}}, false},
-		"a fresh session may end a newer one":      {revoke.Action{Session: fresh, ProvedAt: fresh.CreatedAt, Targets: []revoke.Session{newer}}, false},
-		"an old session may end any":               {revoke.Action{Session: old, ProvedAt: old.CreatedAt, Targets: []revoke.Session{fresh, newer}}, false},
-		"nothing to end":                           {revoke.Action{Session: fresh, ProvedAt: fresh.CreatedAt}, false},
+		"a fresh session may not end an older one": {revoke.Action{Session: proved(fresh, fresh.CreatedAt), Targets: []revoke.Session{newer, old}}, true},
+		"unless its user has proved again":         {revoke.Action{Session: proved(fresh, time.Now()), Targets: []revoke.Session{old}}, false},
+		"a fresh session may end a newer one":      {revoke.Action{Session: proved(fresh, fresh.CreatedAt), Targets: []revoke.Session{newer}}, false},
+		"an old session may end any":               {revoke.Action{Session: proved(old, old.CreatedAt), Targets: []revoke.Session{fresh, newer}}, false},
+		"nothing to end":                           {revoke.Action{Session: proved(fresh, fresh.CreatedAt)}, false},
 	} {
 		err := policy(context.Background(), test.action)
 		var stepUp *revoke.ReauthenticationError
@@ -104,8 +108,8 @@ func TestAuthorizeSeesTheTargets(t *testing.T) {
 	if actions[1].Targets[0].ID != x.id() || actions[2].Targets[0].ID != y.id() || actions[2].Session.ID != b.id() {
 		t.Errorf("asked about %+v", actions)
 	}
-	if time.Since(actions[1].ProvedAt) > time.Minute {
-		t.Errorf("proved at %v", actions[1].ProvedAt)
+	if time.Since(actions[1].Session.ProvedAt) > time.Minute {
+		t.Errorf("proved at %v", actions[1].Session.ProvedAt)
 	}
 }
 

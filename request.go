@@ -11,8 +11,12 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// maxCookies bounds how many cookies of the session's name are looked up.
-const maxCookies = 4
+// What is looked up of the cookies of the session's name: the first of them, and
+// none that is longer than any token.
+const (
+	maxCookies = 4
+	maxCookie  = 256 // bytes
+)
 
 // A request is what is known of one request under Track. The router, which scs
 // calls with the request's context, notes in it what it finds.
@@ -77,6 +81,10 @@ func (s *request) load() error {
 	for i, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
 		if i == maxCookies {
 			break
+		}
+		if len(cookie.Value) > maxCookie {
+			s.dead = true
+			continue
 		}
 		if cookie.Value == "" {
 			continue

@@ -92,7 +92,8 @@ type Manager struct {
 	// OnEvent, if not nil, is called with each event after it was logged, from
 	// one goroutine at a time and none of a request. While it blocks, up to
 	// 1,024 events wait for it; more are dropped, and their number is logged. A
-	// panic in it is logged.
+	// panic in it is logged. What waits when the process ends is lost; the audit
+	// log has it.
 	OnEvent func(Event)
 
 	// Burst is how many revocations by one user, or refusals on how many ids,
@@ -161,6 +162,10 @@ type Session struct {
 	CreatedAt  time.Time         `json:"created_at"`
 	LastSeenAt time.Time         `json:"last_seen_at"`
 	ExpiresAt  time.Time         `json:"expires_at"`
+
+	// ProvedAt is when the user last proved who they are in this session, by
+	// signing in or by Reauthenticated; zero where that is not known.
+	ProvedAt time.Time `json:"-"`
 }
 
 // Errors, to be tested with [errors.Is]. Any other error means that the store
@@ -313,6 +318,7 @@ func (m *Manager) session(r store.Record, userID, currentID string) Session {
 		CreatedAt:  r.CreatedAt.UTC(),
 		LastSeenAt: r.SeenAt.UTC(),
 		ExpiresAt:  r.ExpiresAt.UTC(),
+		ProvedAt:   r.ProvedAt.UTC(),
 	}
 }
 
