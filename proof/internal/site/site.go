@@ -1,0 +1,180 @@
+// Package site is the application that is put to the test, as a process of its
+// own, and a client of it.
+package site
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/alexedwards/scs/redisstore"
+	"github.com/alexedwards/scs/v2"
+	"github.com/gomodule/redigo/redis"
+
+	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// A Config says how a process serves.
+type Config struct {
+	Listen     string        // host:port; port 0 picks one
+	Redis      string        // host:port
+	TouchEvery time.Duration // Manager.TouchInterval
+	Defect     string        // of the store; see Defects
+}
+
+const apiPath = "/api/auth/sessions"
+
+// handler returns the application:
+//
+//	POST   /login?user=        signs in
+//	POST   /logout             signs out
+//	GET    /me                 answers with what POST /write left
+//	POST   /write?value=       changes the session's data
+//	POST   /renew              gives the session a fresh token
+//	POST   /revoke-all         ends all sessions of the caller
+//	POST   /reset?user=        ends all sessions of a user; without a session
+//	POST   /reset-everyone     ends all sessions of all users
+//	GET    /api/auth/sessions  and the rest of the API of revoke
+//	GET    /debug              what the process holds
+//
+// With the parameter delay, in microseconds, a handler waits with the session in
+// hand, as one does that has work to do.
+func handler(c Config) (http.Handler, error) {
+	pool := newPool(c.Redis)
+	st, err := withDefect(c.Defect, store.NewRedis(pool), pool)
+	if err != nil {
+		return nil, err
+	}
+	sm := scs.New()
+	sm.Store = redisstore.New(pool)
+	sessions := revoke.New(sm, st)
+	sessions.MaxPerUser = 0
+	sessions.TouchInterval = c.TouchEvery
+	sessions.Limiter = nil
+	sessions.Logger = slog.New(slog.DiscardHandler)
+
+	mux := http.NewServeMux()
+	sessions.Mount(mux, apiPath)
+	handle := func(pattern string, needsSession bool, do func(r *http.Request) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := sessions.Err(r.Context()); needsSession && err != nil {
+				refuse(w, err)
+				return
+			}
+			if delay, err := strconv.Atoi(r.FormValue("delay")); err == nil {
+				time.Sleep(time.Duration(delay) * time.Microsecond)
+			}
+			answer, err := do(r)
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			writeJSON(w, http.StatusOK, answer)
+		})
+	}
+	userID := func(r *http.Request) string { return sm.GetString(r.Context(), sessions.UserIDKey) }
+	revoked := func(ended []revoke.Session, err error) (any, error) {
+		ids := make([]string, len(ended))
+		for i, s := range ended {
+			ids[i] = s.ID
+		}
+		return answer{Revoked: ids}, err
+	}
+	handle("POST /login", false, func(r *http.Request) (any, error) {
+		return answer{}, sessions.Login(r.Context(), r.FormValue("user"))
+	})
+	handle("POST /logout", true, func(r *http.Request) (any, error) {
+		return answer{}, sessions.Logout(r.Context())
+	})
+	handle("GET /me", true, func(r *http.Request) (any, error) {
+		return answer{User: userID(r), Value: sm.GetString(r.Context(), "value")}, nil
+	})
+	handle("POST /write", true, func(r *http.Request) (any, error) {
+		sm.Put(r.Context(), "value", r.FormValue("value"))
+		return answer{User: userID(r)}, nil
+	})
+	handle("POST /renew", true, func(r *http.Request) (any, error) {
+		return answer{User: userID(r)}, sm.RenewToken(r.Context())
+	})
+	handle("POST /revoke-all", true, func(r *http.Request) (any, error) {
+		return revoked(sessions.RevokeAll(r.Context(), userID(r)))
+	})
+	handle("POST /reset", false, func(r *http.Request) (any, error) {
+		return revoked(sessions.RevokeAll(r.Context(), r.FormValue("user")))
+	})
+	handle("POST /reset-everyone", false, func(r *http.Request) (any, error) {
+		return answer{}, sessions.RevokeEveryone(r.Context())
+	})
+
+	outer := http.NewServeMux()
+	outer.Handle("/", sessions.Track(mux))
+	outer.HandleFunc("GET /debug", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, holdings(pool))
+	})
+	return outer, nil
+}
+
+// An answer is the body of a response: of this application's, and of those of
+// revoke's own that a client needs to understand.
+type answer struct {
+	User     string   `json:"user,omitempty"`
+	Value    string   `json:"value,omitempty"`
+	Code     string   `json:"code,omitempty"`
+	Reason   string   `json:"reason,omitempty"`
+	Revoked  []string `json:"revoked,omitempty"`
+	Sessions []Listed `json:"sessions,omitempty"`
+}
+
+// A Listed is a session as in a list.
+type Listed struct {
+	ID        string `json:"id"`
+	UserAgent string `json:"user_agent"`
+	Current   bool   `json:"current"`
+}
+
+// refuse answers as the API of revoke does.
+func refuse(w http.ResponseWriter, err error) {
+	var revoked *revoke.RevokedError
+	switch {
+	case errors.As(err, &revoked):
+		writeJSON(w, http.StatusUnauthorized, answer{Code: "session_revoked", Reason: revoked.Reason})
+	case errors.Is(err, revoke.ErrUnauthenticated):
+		writeJSON(w, http.StatusUnauthorized, answer{Code: "unauthenticated"})
+	default:
+		writeJSON(w, http.StatusServiceUnavailable, answer{Code: "store_unavailable"})
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // what fails here is the client's connection
+}
+
+// newPool returns a pool that is sure of a connection before it hands it out,
+// unless it was in use a moment ago: after a restart of Redis no request is lost
+// to a connection that lay idle.
+func newPool(address string) *redis.Pool {
+	return &redis.Pool{
+		MaxIdle:     32,
+		IdleTimeout: time.Minute,
+		Dial: func() (redis.Conn, error) {
+			return redis.Dial("tcp", address, redis.DialConnectTimeout(time.Second),
+				redis.DialReadTimeout(2*time.Second), redis.DialWriteTimeout(2*time.Second))
+		},
+		TestOnBorrow: func(conn redis.Conn, since time.Time) error {
+			if time.Since(since) < 200*time.Millisecond {
+				return nil
+			}
+			if _, err := conn.Do("PING"); err != nil {
+				return fmt.Errorf("site: idle connection: %w", err)
+			}
+			return nil
+		},
+	}
+}
