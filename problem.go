@@ -55,6 +55,8 @@ func problemOf(err error) problem {
 		p := newProblem(http.StatusPreconditionRequired, "confirmation_required", "Repeat the request with ?confirm=true to end this many sessions. It cannot be undone.")
 		p.Count = &confirm.count
 		return p
+	case errors.Is(err, ErrNotReplicated):
+		return newProblem(http.StatusServiceUnavailable, "revocation_not_replicated", "What was to end has ended, but may come back if the server fails in the next moments. Look at the list, and try again.")
 	case errors.Is(err, ErrNotFound):
 		return newProblem(http.StatusNotFound, "session_not_found", "Session not found.")
 	}

@@ -23,6 +23,11 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
+// ErrNotReplicated means that sessions have ended, but that replicas which may
+// take over do not all know yet: see [store.Redis.Replicas]. It is safe to try
+// again, until the answer is no error or [ErrNotFound].
+var ErrNotReplicated = store.ErrNotReplicated
+
 // Revoke ends one session of a user. It returns [ErrNotFound] where that user
 // has no such session, whoever else may have one.
 //
@@ -31,7 +36,8 @@ import (
 // error that is [ErrUnauthenticated]. To revoke the request's own session is to
 // log out.
 //
-// On any other error the outcome is unknown, and it is safe to try again.
+// On an error that is [ErrNotReplicated] the session has ended, or had before. On
+// any other the outcome is unknown, and it is safe to try again.
 func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if err := m.authorize(ctx, Revoked, userID, id); err != nil {
 		return fmt.Errorf("revoke: revoke session: %w", err)
@@ -39,22 +45,23 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	actor := m.actorID(ctx)
 	ended, err := m.end(ctx, userID, ReasonRevoked, one(id))
 	switch {
+	case errors.Is(err, ErrNotFound) && errors.Is(err, ErrNotReplicated):
+		err = ErrNotReplicated // it had ended before, and that it is gone must not be claimed yet
 	case errors.Is(err, ErrNotFound):
 		if !validID(id) {
 			id = ""
 		}
 		m.emit(ctx, Event{Kind: Refused, UserID: userID, SessionID: id, ActorID: actor})
 		return ErrNotFound
-	case err != nil:
-		return fmt.Errorf("revoke: revoke session: %w", err)
+	case len(ended) > 0:
+		m.emit(ctx, Event{Kind: Revoked, UserID: userID, SessionID: ended[0].ID, ActorID: actor, Reason: ReasonRevoked, Count: 1})
 	}
-	m.emit(ctx, Event{Kind: Revoked, UserID: userID, SessionID: ended[0].ID, ActorID: actor, Reason: ReasonRevoked, Count: 1})
-	return nil
+	return failed("revoke session", err)
 }
 
 // RevokeOthers ends, in one atomic step, all sessions of the request's user but
-// the request's own, and returns them. Without a session it revokes nothing and
-// returns an error that is [ErrUnauthenticated].
+// the request's own, and returns them, also with [ErrNotReplicated]. Without a
+// session it revokes nothing and returns an error that is [ErrUnauthenticated].
 func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 	record, userID := m.current(ctx)
 	if record == nil {
@@ -64,52 +71,55 @@ func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 		return nil, fmt.Errorf("revoke: revoke other sessions: %w", err)
 	}
 	ended, err := m.end(ctx, userID, ReasonRevokedOthers, all(record.ID))
-	if err != nil {
-		return nil, fmt.Errorf("revoke: revoke other sessions: %w", err)
+	if err == nil || len(ended) > 0 {
+		m.emit(ctx, Event{Kind: RevokedOthers, UserID: userID, ActorID: record.ID, Reason: ReasonRevokedOthers, Count: len(ended)})
 	}
-	m.emit(ctx, Event{Kind: RevokedOthers, UserID: userID, ActorID: record.ID, Reason: ReasonRevokedOthers, Count: len(ended)})
-	return ended, nil
+	return ended, failed("revoke other sessions", err)
 }
 
 // RevokeAll ends, in one atomic step, all sessions of a user, the request's own
-// included, and returns them: for a password reset, or an account that is
-// closed. Change the password first: a sign-in that is under way with the old
-// one is a session of its own.
+// included, and returns them, also with [ErrNotReplicated]: for a password reset,
+// or an account that is closed. Change the password first: a sign-in that is
+// under way with the old one is a session of its own.
 //
 // A user who is to stay signed in takes a new session by [Manager.Login].
 func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, error) {
 	actor := m.actorID(ctx)
 	ended, err := m.end(ctx, userID, ReasonRevokedAll, all(""))
-	if err != nil {
-		return nil, fmt.Errorf("revoke: revoke all sessions: %w", err)
+	if err == nil || len(ended) > 0 {
+		m.emit(ctx, Event{Kind: RevokedAll, UserID: userID, ActorID: actor, Reason: ReasonRevokedAll, Count: len(ended)})
 	}
-	m.emit(ctx, Event{Kind: RevokedAll, UserID: userID, ActorID: actor, Reason: ReasonRevokedAll, Count: len(ended)})
-	return ended, nil
+	return ended, failed("revoke all sessions", err)
 }
 
 // RevokeEveryone ends every session of every user, for use after a breach. It
 // includes sessions in the visitors' store that were signed in before revoke
-// came and have not been used since, if that store can be iterated.
+// came and have not been used since, if that store can be iterated. Where such
+// sessions are still in use, repeat it after a minute: one whose first request was
+// just then under way may have been missed.
 func (m *Manager) RevokeEveryone(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	err := m.sessions.RevokeEveryone(ctx)
-	if err == nil {
+	late := m.sessions.RevokeEveryone(ctx)
+	err := late
+	if err == nil || errors.Is(err, ErrNotReplicated) {
 		err = m.router.forgetSignedIn(ctx)
 	}
 	if err != nil {
-		err = fmt.Errorf("revoke: revoke everyone: %w", err)
+		err = failed("revoke everyone", err)
 		m.storeFailed(ctx, err)
 		return err
 	}
+	m.notReplicated(ctx, late)
 	actor := m.actorID(ctx)
 	if actor != "" {
 		m.signedOut(ctx, m.request(ctx))
 	}
 	m.emit(ctx, Event{Kind: RevokedEveryone, ActorID: actor})
-	return nil
+	return failed("revoke everyone", late)
 }
 
-// end ends sessions of one user by one call of the store.
+// end ends sessions of one user by one call of the store. It returns those that
+// have ended with ErrNotReplicated too.
 func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocation) ([]Session, error) {
 	s := m.request(ctx)
 	actor, actorUser := m.current(ctx)
@@ -123,7 +133,7 @@ func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocat
 	if errors.Is(err, store.ErrActorRevoked) {
 		return nil, m.actorRevoked(ctx, s, actor)
 	}
-	if err != nil {
+	if !m.notReplicated(ctx, err) && err != nil {
 		if ignoreEnded(err) != nil {
 			m.storeFailed(ctx, err)
 		}
@@ -136,7 +146,25 @@ func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocat
 			m.signedOut(ctx, s)
 		}
 	}
-	return ended, nil
+	return ended, err
+}
+
+// notReplicated reports whether sessions have ended of which replicas may not
+// know, and raises it.
+func (m *Manager) notReplicated(ctx context.Context, err error) bool {
+	if !errors.Is(err, ErrNotReplicated) {
+		return false
+	}
+	m.storeFailed(ctx, err)
+	return true
+}
+
+// failed says what failed, if anything did.
+func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("revoke: %s: %w", doing, err)
 }
 
 // A revocation is one call of a store that ends sessions.
@@ -148,6 +176,9 @@ func one(id string) revocation {
 			id = noID // the same work as for any unknown id
 		}
 		r, err := st.Revoke(ctx, user, id, why)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
 		return []store.Record{r}, err
 	}
 }

@@ -53,10 +53,15 @@ func (s *request) abandon() {
 	})
 }
 
-// logOut ends the session whose data names its user no more.
+// logOut ends the session whose data names its user no more. That replicas may not
+// know is raised, and is no failure to sign out: the session has ended and its
+// cookie goes, so that nobody is left who could try again.
 func (s *request) logOut(ctx context.Context) error {
 	_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), s.record.User, s.record.ID,
 		store.Revocation{At: now(), Reason: ReasonLoggedOut, By: s.record.ID})
+	if s.m.notReplicated(ctx, err) {
+		err = nil
+	}
 	if ignoreEnded(err) != nil {
 		return fmt.Errorf("revoke: log out: %w", err)
 	}
@@ -86,7 +91,7 @@ func (s *request) takeOver(ctx context.Context, userID string) (clean bool, err 
 		_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), src.record.User, src.record.ID,
 			store.Revocation{At: now(), Reason: ReasonMerged, By: src.record.ID})
 		switch {
-		case err == nil:
+		case err == nil || s.m.notReplicated(ctx, err):
 			s.emit(ctx, Event{Kind: LoggedOut, SessionID: src.record.ID, ActorID: src.record.ID, Reason: ReasonMerged, Count: 1})
 		case ignoreEnded(err) == nil:
 			return false, nil
@@ -147,10 +152,12 @@ func (s *request) saveSession(ctx context.Context, w http.ResponseWriter) error 
 			if write.renewed {
 				s.releaseVisitor(ctx)
 				s.emit(ctx, Event{Kind: Renewed, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID})
-			} else {
-				secret = presented.secret
+				s.setCookie(w, token{s.record.User, s.record.ID, secret}, write.record.ExpiresAt)
+			} else if s.adopted || !s.m.sm.Cookie.Persist || !write.record.ExpiresAt.Equal(s.record.ExpiresAt) {
+				// A cookie that would say nothing new is not repeated: by now the
+				// browser may hold one of a renewal that has overtaken this response.
+				s.setCookie(w, presented, write.record.ExpiresAt)
 			}
-			s.setCookie(w, token{s.record.User, s.record.ID, secret}, write.record.ExpiresAt)
 			s.addressChanged(ctx)
 			return nil
 		case errors.Is(err, store.ErrStale):

@@ -224,15 +224,16 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 
 // Logout ends the request's session, at once and for good, and drops its data.
 // Without a session it drops the visitor's data and returns nil. On an error
-// the session may still be live.
+// the session may still be live, but for [ErrNotReplicated], with which it has
+// ended and the cookie goes.
 func (m *Manager) Logout(ctx context.Context) error {
 	if record, userID := m.current(ctx); record != nil {
-		_, err := m.end(ctx, userID, ReasonLoggedOut, one(record.ID))
+		ended, err := m.end(ctx, userID, ReasonLoggedOut, one(record.ID))
+		if len(ended) > 0 {
+			m.emit(ctx, Event{Kind: LoggedOut, UserID: userID, SessionID: record.ID, ActorID: record.ID, Reason: ReasonLoggedOut, Count: 1})
+		}
 		if err != nil && !errors.Is(err, ErrUnauthenticated) {
 			return fmt.Errorf("revoke: log out: %w", err)
-		}
-		if err == nil {
-			m.emit(ctx, Event{Kind: LoggedOut, UserID: userID, SessionID: record.ID, ActorID: record.ID, Reason: ReasonLoggedOut, Count: 1})
 		}
 	}
 	if err := m.sm.Destroy(ctx); err != nil {

@@ -34,11 +34,11 @@ import (
 // example, fails the call that takes it from there. That call is not repeated,
 // because it may have been carried out; a pool with TestOnBorrow avoids it.
 //
-// What Redis forgets is signed out, with one exception: where it restarts from an
-// older state, by a snapshot or by a replica that had not heard of a revocation,
-// sessions revoked since are live again. Use appendonly with appendfsync always
-// where that matters, or no persistence. When it is out of memory, with the policy
-// noeviction, sessions can be revoked and not created.
+// What Redis forgets is signed out, with one exception: where it goes on from an
+// older state, sessions revoked since are live again. For a Redis that restarts
+// from its disk, use appendonly with appendfsync always where that matters, or no
+// persistence; for a replica that takes over, see Replicas. When Redis is out of
+// memory, with the policy noeviction, sessions can be revoked and not created.
 type Redis struct {
 	// Prefix is what the keys begin with: "revoke:" if empty. All keys that begin
 	// with it belong to this store, and RevokeEveryone deletes them.
@@ -49,6 +49,21 @@ type Redis struct {
 	// takes many round trips, it limits one by one. A call that it ends may have
 	// been carried out nevertheless.
 	Timeout time.Duration
+
+	// Replicas is how many replicas must have a revocation before it is answered:
+	// by Revoke, RevokeAll and, on each primary node, RevokeEveryone. It should be
+	// as many as may take over. They have half the Timeout for it, and after that
+	// the error is [ErrNotReplicated]. Zero means none: a replica that takes over
+	// may have sessions that were revoked a moment before.
+	//
+	// To learn that such a revocation has become safe, repeat it. RevokeAll returns
+	// no error, and Revoke ErrNotFound alone, when the replicas have what was
+	// revoked before; until then the error is ErrNotReplicated too. On a cluster of
+	// Redis or Valkey 7.2 or later, RevokeEveryone repeated cannot tell.
+	//
+	// Create does not wait: sessions that it evicts return only together with the
+	// loss of the one that it creates.
+	Replicas int
 
 	// Bind, if not nil, ties a new connection to the node that has the keys, and
 	// EachNode calls a function with a connection to each primary node. NewRedis
@@ -176,23 +191,19 @@ func (r *Redis) List(ctx context.Context, user string) ([]Record, error) {
 
 // Revoke implements [Store].
 func (r *Redis) Revoke(ctx context.Context, user, id string, why Revocation) (Record, error) {
-	now := time.Now()
-	args := append(append([]any{id}, tombstoneArgs(why, now)...), why.By)
-	revoked, err := r.eval(ctx, "revoke session", revokeScript, user, now, args...)
-	if err != nil {
-		return Record{}, err
+	revoked, err := r.revoke(ctx, "revoke session", revokeScript, user, id, why)
+	switch {
+	case len(revoked) == 1:
+		return revoked[0], err
+	case err == nil:
+		err = failed("revoke session", errUnexpected)
 	}
-	if len(revoked) != 1 {
-		return Record{}, failed("revoke session", errUnexpected)
-	}
-	return revoked[0], nil
+	return Record{}, err
 }
 
 // RevokeAll implements [Store].
 func (r *Redis) RevokeAll(ctx context.Context, user, keep string, why Revocation) ([]Record, error) {
-	now := time.Now()
-	args := append(append([]any{keep}, tombstoneArgs(why, now)...), why.By)
-	return r.eval(ctx, "revoke all sessions", revokeAllScript, user, now, args...)
+	return r.revoke(ctx, "revoke all sessions", revokeAllScript, user, keep, why)
 }
 
 // RevokeEveryone implements [Store].
@@ -219,15 +230,23 @@ func (r *Redis) RevokeEveryone(ctx context.Context) error {
 	stalled := time.AfterFunc(r.timeout(), func() { cancel(errTimeout) })
 	defer stalled.Stop()
 	_, err := abandonable(ctx, func() (any, error) {
-		var failures error // of one node are no reason to spare the others
+		var failures, late error // of one node are no reason to spare the others
 		err := each(false, func(_ string, conn redis.Conn) error {
-			failures = errors.Join(failures, r.clear(conn, func() error {
+			err := r.clear(conn, func() error {
 				stalled.Reset(r.timeout())
 				return context.Cause(ctx)
-			}))
+			})
+			if errors.Is(err, ErrNotReplicated) {
+				late = errors.Join(late, err)
+			} else {
+				failures = errors.Join(failures, err)
+			}
 			return nil
 		})
-		return nil, errors.Join(failures, err)
+		if err := errors.Join(failures, err); err != nil {
+			return nil, err
+		}
+		return nil, late
 	})
 	return failed("revoke everyone", err)
 }
@@ -268,7 +287,14 @@ func (r *Redis) clear(conn redis.Conn, step func() error) error {
 			}
 		}
 		if cursor == "0" {
-			return r.publish(conn, step, r.prefix())
+			if err := r.publish(conn, step, r.prefix()); err != nil || r.Replicas <= 0 {
+				return err
+			}
+			if err := step(); err != nil {
+				return err
+			}
+			have, err := redis.Int(redis.DoWithTimeout(conn, r.timeout(), "WAIT", r.Replicas, patience(r.timeout())))
+			return enough(r.Replicas, have, err)
 		}
 	}
 }

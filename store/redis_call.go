@@ -20,6 +20,8 @@ type command struct {
 	name   string
 	args   []any
 	script *script
+
+	replicas int // that must have what the script has written
 }
 
 // do makes one call over a user's key, within the limits of the store and of the
@@ -102,9 +104,16 @@ func (r *Redis) attempt(ctx context.Context, key string, c command) (any, error)
 	if c.script == nil {
 		return within(ctx, conn, c.name, c.args)
 	}
-	reply, err := within(ctx, conn, "EVALSHA", append([]any{c.script.hash, 1, key}, c.args...))
+	run := func(name, script string) (any, error) {
+		args := append([]any{script, 1, key}, c.args...)
+		if c.replicas > 0 {
+			return replicated(ctx, conn, c.replicas, name, args)
+		}
+		return within(ctx, conn, name, args)
+	}
+	reply, err := run("EVALSHA", c.script.hash)
 	if isError(err, "NOSCRIPT") { // Redis has not seen it since it started; nothing was carried out
-		return within(ctx, conn, "EVAL", append([]any{c.script.source, 1, key}, c.args...))
+		return run("EVAL", c.script.source)
 	}
 	return reply, err
 }
@@ -143,10 +152,14 @@ func within(ctx context.Context, conn redis.Conn, name string, args []any) (any,
 		return nil, errTimeout
 	}
 	reply, err := redis.DoWithTimeout(conn, left, name, args...)
+	return reply, inTime(err)
+}
+
+func inTime(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = errTimeout
+		return errTimeout
 	}
-	return reply, err
+	return err
 }
 
 func (c command) size() (n int) {
@@ -229,18 +242,27 @@ var answers = map[string]error{
 
 // eval runs a script over the user's hash and returns the sessions it answers with.
 func (r *Redis) eval(ctx context.Context, doing string, s *script, user string, now time.Time, args ...any) ([]Record, error) {
+	return r.run(ctx, doing, user, command{script: s, args: append([]any{timeText(now)}, args...)})
+}
+
+// run is eval for a command, which may have to reach replicas.
+func (r *Redis) run(ctx context.Context, doing, user string, c command) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	reply, err := r.do(ctx, r.key(user), command{script: s, args: append([]any{timeText(now)}, args...)})
-	if err != nil {
-		return nil, failed(doing, err)
+	reply, err := r.do(ctx, r.key(user), c)
+	late := failed(doing, err)
+	if err != nil && !errors.Is(err, ErrNotReplicated) {
+		return nil, late
 	}
 	fields, err := redis.ByteSlices(reply, nil)
 	if err != nil || len(fields) == 0 {
 		return nil, failed(doing, errUnexpected)
 	}
 	if err := answers[string(fields[0])]; err != nil {
+		if len(fields) > 1 && late != nil { // because of what had been done before
+			err = fmt.Errorf("%w: %w", err, late)
+		}
 		return nil, err
 	}
 	if string(fields[0]) != "ok" || len(fields)%2 != 1 {
@@ -258,5 +280,5 @@ func (r *Redis) eval(ctx context.Context, doing string, s *script, user string, 
 		}
 		list = append(list, rec)
 	}
-	return list, nil
+	return list, late
 }

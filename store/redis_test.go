@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -27,13 +26,7 @@ func TestRedis(t *testing.T) {
 
 func TestRedisCluster(t *testing.T) {
 	nodes := redistest.StartCluster(t, 3)
-	cluster := &redisc.Cluster{
-		StartupNodes: []string{nodes[0].Addr}, // and no Refresh: the store finds the others
-		CreatePool: func(addr string, _ ...redis.DialOption) (*redis.Pool, error) {
-			return &redis.Pool{MaxIdle: 16, Dial: func() (redis.Conn, error) { return redistest.Dial(addr) }}, nil
-		},
-	}
-	t.Cleanup(func() { cluster.Close() })
+	cluster := clusterOf(t, nodes[0]) // and no Refresh: the store finds the others
 	storetest.Run(t, func() store.Store { return patient(cluster) })
 
 	t.Run("follows a slot to another node", func(t *testing.T) {
@@ -45,22 +38,17 @@ func TestRedisCluster(t *testing.T) {
 			key := "revoke:" + r.User
 			slot := redisc.Slot(key)
 			from, to := nodes[slot*3/redistest.Slots], nodes[(slot*3/redistest.Slots+1)%3]
-			id, _ := redis.String(to.Do("CLUSTER", "MYID"), nil)
-			_, port, _ := net.SplitHostPort(to.Addr)
-			to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do("CLUSTER", "MYID"))
-			from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", id)
-			from.Do("MIGRATE", "127.0.0.1", port, key, 0, 5000)
 			found := make(chan error)
-			go func() {
-				got, err := st.Find(t.Context(), r.User, r.ID)
-				if err == nil && got.Secret != r.Secret {
-					err = errors.New("it is another session")
-				}
-				found <- err
-			}()
-			time.Sleep(time.Duration(i) * time.Millisecond)
-			to.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
-			from.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
+			redistest.Move(t, slot, key, from, to, func() {
+				go func() {
+					got, err := st.Find(t.Context(), r.User, r.ID)
+					if err == nil && got.Secret != r.Secret {
+						err = errors.New("it is another session")
+					}
+					found <- err
+				}()
+				time.Sleep(time.Duration(i) * time.Millisecond)
+			})
 			if err := <-found; err != nil {
 				t.Fatalf("Find while the slot moves: %v", err)
 			}

@@ -20,7 +20,8 @@ import (
 // come, whichever is first. Every method is one atomic step: concurrent calls
 // behave as if they had run one after the other, on whatever node they were
 // made. A method that returns an error has changed nothing, unless the error is
-// a failure to hear from the store, after which the outcome is unknown.
+// [ErrNotReplicated], or a failure to hear from the store, after which the
+// outcome is unknown.
 //
 // Names (Record.User, Record.ID, Revocation.By) are any non-empty strings to a
 // store, and Client and Data any bytes; a store gives meaning to none of them.
@@ -135,6 +136,12 @@ var (
 	ErrExists       = errors.New("session exists already")
 	ErrActorRevoked = errors.New("acting session is not live")
 )
+
+// ErrNotReplicated comes from a store with replicas, see [Redis.Replicas]. The
+// sessions have ended, and are returned with it, but too few replicas have
+// confirmed that they know: should one that does not take over, they are live
+// again.
+var ErrNotReplicated = errors.New("not replicated")
 
 // A Hash is the SHA-256 of a token's secret. The secret itself is never stored.
 type Hash [sha256.Size]byte

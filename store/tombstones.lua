@@ -81,6 +81,15 @@ local function tell()
   redis.pcall('PUBLISH', 'revoke:ended', key)
 end
 
+-- confirm writes to the key and changes nothing. What a connection can wait for is
+-- that replicas have its own last write, and with it all that Redis wrote before.
+local function confirm()
+  local left = redis.call('PTTL', key)
+  if left > 0 then
+    redis.call('PEXPIRE', key, string.format('%.0f', left))
+  end
+end
+
 -- bury leaves tombstones of sessions, given their fields, and reports whether any
 -- expires before its session would have. The sessions must have been dropped: a
 -- script that has written already may go on writing when Redis is out of memory,

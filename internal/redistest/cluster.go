@@ -18,14 +18,8 @@ func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
 	nodes := make([]*Server, n)
 	for i := range nodes {
-		bus := freePort(t)
-		nodes[i] = Start(t, "--cluster-enabled", "yes", "--cluster-port", bus)
-		nodes[i].NeedReal(t)
+		nodes[i] = startNode(t, nodes[0])
 		nodes[i].Do("CLUSTER", "ADDSLOTSRANGE", i*Slots/n, (i+1)*Slots/n-1)
-		nodes[i].Do("CONFIG", "SET", "cluster-node-timeout", 1000)
-		if i > 0 {
-			nodes[0].Do("CLUSTER", "MEET", "127.0.0.1", nodes[i].port, bus)
-		}
 	}
 	for _, node := range nodes {
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -39,6 +33,63 @@ func StartCluster(t testing.TB, n int) []*Server {
 		}
 	}
 	return nodes
+}
+
+// StartReplicatedCluster starts a cluster of n primary nodes as StartCluster does,
+// and a replica of each.
+func StartReplicatedCluster(t testing.TB, n int) (primaries, replicas []*Server) {
+	t.Helper()
+	primaries = StartCluster(t, n)
+	for _, primary := range primaries {
+		primary.Do("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+		replica := startNode(t, primaries[0])
+		replicas = append(replicas, replica)
+		id, _ := redis.String(primary.Do("CLUSTER", "MYID"), nil)
+		within(t, "the nodes to know each other", func() bool {
+			known, _ := redis.String(replica.Do("CLUSTER", "NODES"), nil)
+			return strings.Contains(known, id) && strings.Count(known, "\n") >= n+1
+		})
+		replica.Do("CLUSTER", "REPLICATE", id)
+	}
+	for i, primary := range primaries {
+		within(t, "a replica to be in step", func() bool {
+			return replicas[i].info("master_link_status") == "up" && strings.Contains(primary.info("slave0"), "state=online")
+		})
+	}
+	for _, node := range append(replicas, primaries...) {
+		within(t, "the nodes to know which are replicas", func() bool {
+			known, _ := redis.String(node.Do("CLUSTER", "NODES"), nil)
+			return strings.Count(known, "slave ") == n && strings.Count(known, "connected") == 2*n &&
+				!strings.Contains(known, "disconnected") && !strings.Contains(known, "fail")
+		})
+	}
+	return primaries, replicas
+}
+
+// startNode starts a node without slots, and has it meet another.
+func startNode(t testing.TB, other *Server) *Server {
+	t.Helper()
+	bus := freePort(t)
+	node := Start(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0")
+	node.NeedReal(t)
+	if other != nil {
+		other.Do("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+	}
+	return node
+}
+
+// Move moves the slot of a key, and the key, from one primary node of a cluster to
+// another, as a resharding does. While it is moved, and the key is on its way, it
+// calls meanwhile.
+func Move(t testing.TB, slot int, key string, from, to *Server, meanwhile func()) {
+	t.Helper()
+	id := to.Do("CLUSTER", "MYID")
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do("CLUSTER", "MYID"))
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", id)
+	from.Do("MIGRATE", "127.0.0.1", to.port, key, 0, 5000)
+	meanwhile()
+	to.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
+	from.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
 }
 
 // owners returns the ports of the nodes that a node knows as owners of slots.

@@ -186,6 +186,7 @@ func (p *Proxy) serve(client net.Conn) {
 		}
 	}()
 	for in := bufio.NewReader(client); ; {
+		burst := in.Buffered() > 0 // it came together with the one before
 		name, raw, err := readCommand(in)
 		if err != nil {
 			return
@@ -193,7 +194,7 @@ func (p *Proxy) serve(client net.Conn) {
 		mu.Lock()
 		p.mu.Lock()
 		p.commands = append(p.commands, name)
-		if !waiting {
+		if !waiting && !burst {
 			p.trips++
 		}
 		p.mu.Unlock()

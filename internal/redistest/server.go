@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ type Server struct {
 	Real bool
 
 	t    testing.TB
+	mode []string // what comes before all other arguments
 	args []string
 	port string
 	cmd  *exec.Cmd // while it runs
@@ -35,7 +37,12 @@ type Server struct {
 // environment the test fails where redis-server is not installed.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t}
+	return start(t, nil, args...)
+}
+
+func start(t testing.TB, mode []string, args ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, mode: mode}
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("REVOKE_REAL") == "1" {
 			t.Fatalf("redistest: REVOKE_REAL is set, but %v", err)
@@ -153,7 +160,7 @@ func (s *Server) Restart() {
 // run starts redis-server and waits until it answers.
 func (s *Server) run() error {
 	logFile := filepath.Join(s.t.TempDir(), "redis.log")
-	cmd := exec.Command("redis-server", append([]string{"--port", s.port, "--logfile", logFile}, s.args...)...)
+	cmd := exec.Command("redis-server", slices.Concat(s.mode, []string{"--port", s.port, "--logfile", logFile}, s.args)...)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -1,0 +1,268 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"github.com/revoke-sessions/revoke/internal/redistest"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// TestRevokedStaysRevoked shows that a primary which dies in the moment in which
+// it has answered takes no revocation with it. The ways back that do not come from
+// Redis are shown in package revoke.
+func TestRevokedStaysRevoked(t *testing.T) {
+	t.Run("R12", func(t *testing.T) {
+		for name, end := range endings {
+			t.Run(name, func(t *testing.T) {
+				for range 3 {
+					primary, replica, link := severed(t)
+					time.AfterFunc(20*time.Millisecond, link.Heal)
+					check(end(t.Context(), replicated(primary.Pool(), 1)))
+					primary.Kill()
+					replica.Promote()
+					if left := must(patient(replica.Pool()).List(t.Context(), "user")); slices.ContainsFunc(left, func(r store.Record) bool { return r.ID == "7" }) {
+						t.Fatal("a session that was revoked is live on the replica")
+					}
+					replica.Kill()
+				}
+			})
+		}
+	})
+}
+
+// endings end the user's session 7, each with a method of its own.
+var endings = map[string]func(ctx context.Context, st store.Store) error{
+	"Revoke": func(ctx context.Context, st store.Store) error {
+		_, err := st.Revoke(ctx, "user", "7", store.Revocation{By: "1"})
+		return err
+	},
+	"RevokeAll": func(ctx context.Context, st store.Store) error {
+		_, err := st.RevokeAll(ctx, "user", "1", store.Revocation{By: "1"})
+		return err
+	},
+	"RevokeEveryone": func(ctx context.Context, st store.Store) error {
+		return st.RevokeEveryone(ctx)
+	},
+}
+
+// replicated returns a store that waits for n replicas.
+func replicated(pool store.Pool, n int) *store.Redis {
+	st := patient(pool)
+	st.Replicas = n
+	return st
+}
+
+// severed is a primary with a replica that hears of nothing any more.
+func severed(t *testing.T) (primary, replica *redistest.Server, link *redistest.Proxy) {
+	primary = redistest.Start(t)
+	primary.NeedReal(t)
+	link = redistest.NewProxy(t, primary)
+	replica = primary.StartReplica(t, link)
+	st := replicated(primary.Pool(), 1)
+	for i := range 10 {
+		must(st.Create(t.Context(), record("user", fmt.Sprint(i)), 0))
+	}
+	must(st.Revoke(t.Context(), "user", "9", store.Revocation{})) // and the replica has heard of all ten
+	link.Stall()
+	return primary, replica, link
+}
+
+// This is the way back that Replicas is there to close.
+func TestRedisRevocationIsLostWithItsPrimary(t *testing.T) {
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			primary, replica, _ := severed(t)
+			if err := end(t.Context(), patient(primary.Pool())); err != nil {
+				t.Fatalf("a revocation that does not wait for replicas: %v", err)
+			}
+			primary.Kill()
+			replica.Promote()
+			if r, err := patient(replica.Pool()).Find(t.Context(), "user", "7"); err != nil {
+				t.Fatalf("Find on the replica: %v, %v; the test shows nothing", r, err)
+			}
+		})
+	}
+}
+
+func TestRedisTellsOfReplicasThatDoNotKnow(t *testing.T) {
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			primary, _, link := severed(t)
+			st := replicated(primary.Pool(), 1)
+			st.Timeout = time.Second
+			for _, attempt := range []string{"first", "second"} {
+				start := time.Now()
+				err := end(t.Context(), st)
+				if !errors.Is(err, store.ErrNotReplicated) {
+					t.Fatalf("the %s attempt returned the error %v", attempt, err)
+				}
+				if took := time.Since(start); took < 400*time.Millisecond {
+					t.Errorf("the %s attempt took %v, of half a second", attempt, took)
+				}
+				if _, err := st.Find(t.Context(), "user", "7"); err == nil {
+					t.Fatal("the session is live on the primary")
+				}
+			}
+			link.Heal()
+			st.Timeout = time.Minute
+			if err := but(end(t.Context(), st), store.ErrNotFound); err != nil || errors.Is(err, store.ErrNotReplicated) {
+				t.Fatalf("when the replica is back, an attempt returned the error %v", err)
+			}
+		})
+	}
+}
+
+func TestRedisReturnsWhatHasEndedAndIsNotReplicated(t *testing.T) {
+	ctx := t.Context()
+	primary, _, link := severed(t)
+	st := replicated(primary.Pool(), 1)
+	st.Timeout = 500 * time.Millisecond
+	late := func(call string, err error) {
+		t.Helper()
+		if !errors.Is(err, store.ErrNotReplicated) {
+			t.Errorf("%s returned the error %v", call, err)
+		}
+	}
+	for name, st := range map[string]store.Store{"1": st, "2": must(store.Encrypt(st, must(store.AESGCM("key", make([]byte, 32)))))} {
+		r, err := st.Revoke(ctx, "user", name, store.Revocation{})
+		late("Revoke", err)
+		if r.ID != name || r.Secret != store.HashSecret(name) {
+			t.Errorf("Revoke returned the session %+v", r)
+		}
+		r, err = st.Revoke(ctx, "user", name, store.Revocation{})
+		late("Revoke of a tombstone", err)
+		if !errors.Is(err, store.ErrNotFound) || r.ID != "" {
+			t.Errorf("Revoke of a tombstone returned %+v and the error %v", r, err)
+		}
+	}
+	for _, id := range []string{"unknown", "s:3"} {
+		if _, err := st.Revoke(ctx, "user", id, store.Revocation{}); err != store.ErrNotFound {
+			t.Errorf("Revoke of a session that never was returned the error %v", err)
+		}
+	}
+	if _, err := st.Revoke(ctx, "user", "3", store.Revocation{By: "1"}); err != store.ErrActorRevoked {
+		t.Errorf("Revoke by a revoked session returned the error %v", err)
+	}
+	revoked, err := st.RevokeAll(ctx, "user", "5", store.Revocation{})
+	late("RevokeAll", err)
+	if len(revoked) != 6 {
+		t.Errorf("RevokeAll returned %d sessions of 6", len(revoked))
+	}
+	if _, err := st.Create(ctx, record("user", "new"), 1); err != nil {
+		t.Errorf("Create that evicts, and waits for nobody, returned the error %v", err)
+	}
+	link.Heal()
+	st.Timeout = time.Minute
+	if _, err := st.Revoke(ctx, "user", "1", store.Revocation{}); err != store.ErrNotFound {
+		t.Errorf("Revoke of a tombstone that the replica has returned the error %v", err)
+	}
+	if revoked, err := st.RevokeAll(ctx, "user", "new", store.Revocation{}); err != nil || len(revoked) != 0 {
+		t.Errorf("RevokeAll when the replica has all returned %v and the error %v", revoked, err)
+	}
+}
+
+func TestRedisRepeatsNothingWhileItLacksMemory(t *testing.T) {
+	primary, _, link := severed(t)
+	st := replicated(primary.Pool(), 1)
+	link.Heal()
+	must(st.Revoke(t.Context(), "user", "1", store.Revocation{}))
+	ttl := must(redis.Int64(primary.Do("PTTL", "revoke:user"), nil))
+	primary.Do("CONFIG", "SET", "maxmemory", 1)
+	if _, err := st.Revoke(t.Context(), "user", "1", store.Revocation{}); err != store.ErrNotFound {
+		t.Errorf("Revoke of a tombstone returned the error %v", err)
+	}
+	if now := must(redis.Int64(primary.Do("PTTL", "revoke:user"), nil)); now > ttl || now < ttl-60_000 {
+		t.Errorf("the key was to last %d ms, and now %d", ttl, now)
+	}
+}
+
+func TestRedisWaitsInTheSameRoundTrip(t *testing.T) {
+	primary := redistest.Start(t)
+	primary.StartReplica(t, nil)
+	proxy := redistest.NewProxy(t, primary)
+	st := replicated(proxy.Pool(), 1)
+	for _, name := range []string{"Revoke", "RevokeAll"} {
+		end := endings[name]
+		for _, want := range [][]string{{"EVALSHA", "WAIT", "EVAL", "WAIT"}, {"EVALSHA", "WAIT"}} {
+			for id := range 10 {
+				must(st.Create(t.Context(), record("user", fmt.Sprint(id)), 0))
+			}
+			if len(want) > 2 {
+				primary.Do("SCRIPT", "FLUSH")
+			}
+			trips, commands := proxy.Count(func() { check(end(t.Context(), st)) })
+			if trips != len(want)/2 || !slices.Equal(commands, want) {
+				t.Errorf("%s took %d round trips, with %q, want %q", name, trips, commands, want)
+			}
+			check(st.RevokeEveryone(t.Context()))
+		}
+	}
+}
+
+// A primary that dies while it waits for replicas has revoked.
+func TestRedisDiesWhileItWaits(t *testing.T) {
+	primary, _, _ := severed(t)
+	st := replicated(primary.Pool(), 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r, err := st.Revoke(t.Context(), "user", "7", store.Revocation{})
+		if !errors.Is(err, store.ErrNotReplicated) || r.ID != "7" {
+			t.Errorf("Revoke returned %+v and the error %v", r, err)
+		}
+	}()
+	time.Sleep(100 * time.Millisecond)
+	primary.Kill()
+	<-done
+}
+
+// Under appendfsync everysec this fails now and then: while Redis syncs what it wrote
+// before, it answers first and writes later.
+func TestRedisIsKilledAndRestartsFromItsDisk(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	server.NeedReal(t)
+	for i := range 10 {
+		st := patient(server.Pool())
+		for id := range 10 {
+			must(st.Create(t.Context(), record(fmt.Sprint(i), fmt.Sprint(id)), 0))
+		}
+		must(st.Revoke(t.Context(), fmt.Sprint(i), "7", store.Revocation{}))
+		server.Kill()
+		server.Restart()
+		st = patient(server.Pool())
+		if _, err := st.Find(t.Context(), fmt.Sprint(i), "7"); !errors.Is(err, store.ErrRevoked) {
+			t.Fatalf("Find of a session revoked before the restart: %v", err)
+		}
+		if _, err := st.Find(t.Context(), fmt.Sprint(i), "8"); err != nil {
+			t.Fatalf("Find of a session: %v", err)
+		}
+	}
+}
+
+func BenchmarkRedisReplicas(b *testing.B) {
+	primary := redistest.Start(b)
+	primary.StartReplica(b, nil)
+	pool := primary.Pool()
+	for n := range 2 {
+		b.Run(fmt.Sprint("replicas=", n), func(b *testing.B) {
+			st := replicated(pool, n)
+			next := 0
+			for b.Loop() {
+				b.StopTimer()
+				id := fmt.Sprintf("session-%d-%d", n, next)
+				next++
+				must(st.Create(b.Context(), record("user", id), 0))
+				b.StartTimer()
+				must(st.Revoke(b.Context(), "user", id, store.Revocation{}))
+			}
+		})
+	}
+}
