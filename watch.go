@@ -3,7 +3,9 @@ package revoke
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -13,6 +15,11 @@ const (
 	// watchInterval is how often watched sessions are looked up that may have
 	// expired, that could not be looked up before, or whose store does not tell.
 	watchInterval = 5 * time.Second
+
+	// watchRecheck is how often, on average, any other watched session is looked
+	// up, because a notice may never be sent: Redis publishes nothing for a user
+	// who may not, and revokes all the same.
+	watchRecheck = time.Minute
 
 	// watchLookups bounds the look-ups that run at once.
 	watchLookups = 16
@@ -25,10 +32,11 @@ const (
 // expired, left no tombstone, or was not there to begin with. It is cancelled
 // with ctx, too, and by the function returned, which must be called in the end.
 //
-// Where the store is a [store.Subscriber] a revocation is heard of at once, and
-// if its notice is lost, when the subscription stands again. Any other store is
-// asked every 5 seconds, as is every store for sessions that expire. While a
-// store cannot be reached, its watched sessions live on.
+// Where the store is a [store.Subscriber] a revocation is heard of at once, if
+// its notice is lost, when the subscription stands again, and if none is sent,
+// within two minutes. Any other store is asked every 5 seconds, as is one whose
+// subscription has not stood yet, and every store for sessions that expire. While
+// a store cannot be reached, its watched sessions live on.
 //
 // Watch costs one look-up, and no goroutine but one for all.
 func (m *Manager) Watch(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -60,7 +68,7 @@ type watch struct {
 type watchedName struct{ user, id string }
 
 type watchedSession struct {
-	expires  time.Time // when to look again, if no notice comes before
+	due      time.Time // when to look again, if no notice comes before
 	watchers map[*watcher]struct{}
 }
 
@@ -83,7 +91,7 @@ func (w *watch) add(m *Manager, x *watcher, expires time.Time) {
 	}
 	s := user[x.name.id]
 	if s == nil {
-		s = &watchedSession{expires: expires, watchers: make(map[*watcher]struct{}, 1)}
+		s = &watchedSession{due: nextLook(expires), watchers: make(map[*watcher]struct{}, 1)}
 		user[x.name.id] = s
 	}
 	s.watchers[x] = struct{}{}
@@ -114,9 +122,12 @@ func (w *watch) forget(name watchedName) {
 func (w *watch) run(m *Manager) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	subscriber := subscriberOf(m.sessions)
-	if subscriber != nil {
-		go subscriber.Subscribe(ctx, func(user string) { w.lookAll(ctx, m, w.named(user)) })
+	var stands atomic.Bool
+	if subscriber := subscriberOf(m.sessions); subscriber != nil {
+		go subscriber.Subscribe(ctx, func(user string) {
+			stands.Store(true)
+			w.lookAll(ctx, m, w.named(user))
+		})
 	}
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
@@ -124,7 +135,7 @@ func (w *watch) run(m *Manager) {
 		if w.idle() {
 			return
 		}
-		if subscriber == nil {
+		if !stands.Load() {
 			now = time.Time{} // all of them
 		}
 		w.lookAll(ctx, m, w.due(now))
@@ -157,13 +168,13 @@ func (w *watch) named(user string) (names []watchedName) {
 	return names
 }
 
-// due returns the watched sessions that expire by then, or all if then is zero.
+// due returns the watched sessions to look at by then, or all if then is zero.
 func (w *watch) due(then time.Time) (names []watchedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for user, sessions := range w.sessions {
 		for id, s := range sessions {
-			if then.IsZero() || !s.expires.After(then) {
+			if then.IsZero() || !s.due.After(then) {
 				names = append(names, watchedName{user, id})
 			}
 		}
@@ -201,17 +212,27 @@ func (w *watch) look(ctx context.Context, m *Manager, name watchedName) {
 	case errors.Is(err, store.ErrNotFound):
 		w.end(name, ErrUnauthenticated)
 	case err != nil:
-		w.setExpiry(name, time.Time{}) // look again soon
+		w.setDue(name, time.Time{}) // look again soon
 	default:
-		w.setExpiry(name, record.ExpiresAt)
+		w.setDue(name, nextLook(record.ExpiresAt))
 	}
 }
 
-func (w *watch) setExpiry(name watchedName, expires time.Time) {
+// nextLook returns when to look again at a session that is live: when it expires,
+// or before that in a while, which differs so that not all are looked at at once.
+func nextLook(expires time.Time) time.Time {
+	next := time.Now().Add(watchRecheck/2 + rand.N(watchRecheck))
+	if expires.Before(next) {
+		return expires
+	}
+	return next
+}
+
+func (w *watch) setDue(name watchedName, due time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s := w.sessions[name.user][name.id]; s != nil {
-		s.expires = expires
+		s.due = due
 	}
 }
 
