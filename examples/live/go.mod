@@ -1,0 +1,23 @@
+module github.com/revoke-sessions/revoke/examples/live
+
+go 1.25.1
+
+require (
+	github.com/alexedwards/scs/redisstore v0.0.0-20251002162104-209de6e426de
+	github.com/alexedwards/scs/v2 v2.9.0
+	github.com/coder/websocket v1.8.15
+	github.com/revoke-sessions/revoke v0.0.0
+)
+
+require (
+	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
+	github.com/felixge/httpsnoop v1.1.0 // indirect
+	github.com/fxamacker/cbor/v2 v2.10.0 // indirect
+	github.com/gomodule/redigo v1.9.3 // indirect
+	github.com/mileusna/useragent v1.3.5 // indirect
+	github.com/x448/float16 v0.8.4 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
+	golang.org/x/time v0.14.0 // indirect
+)
+
+replace github.com/revoke-sessions/revoke => ../..
