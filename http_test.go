@@ -321,7 +321,7 @@ func TestUnencodableData(t *testing.T) {
 func TestNestedTrack(t *testing.T) {
 	s := newServer(t, store.NewMemory(), func(s *server) {
 		inner := http.NewServeMux()
-		inner.HandleFunc("POST /inner", func(w http.ResponseWriter, r *http.Request) { s.sm.Put(r.Context(), "x", 1) })
+		inner.HandleFunc("POST /inner", func(w http.ResponseWriter, r *http.Request) { s.sm.RenewToken(r.Context()) })
 		s.mux.Handle("/inner", s.sessions.Track(inner))
 	})
 	b := s.signedIn(t, "ann")
