@@ -174,10 +174,15 @@ func writeRevoked(w http.ResponseWriter, ids []string) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil { // a time that RFC 3339 cannot express
+		newProblem(http.StatusInternalServerError, "internal_error", "The answer could not be written.").write(w)
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // what fails here is the client's connection
+	_, _ = w.Write(append(body, '\n')) // what fails here is the client's connection
 }

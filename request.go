@@ -18,6 +18,9 @@ const (
 	maxCookie  = 256 // bytes
 )
 
+// staleGrace is how long after a renewal requests may still bring the old token.
+const staleGrace = time.Minute
+
 // A request is what is known of one request under Track. The router, which scs
 // calls with the request's context, notes in it what it finds.
 //
@@ -27,6 +30,7 @@ type request struct {
 	http *http.Request
 	ctx  context.Context // with scs's session data
 
+	before []string  // the names of the headers that were set before the handler
 	once   sync.Once // guards the save step
 	failed bool      // the save step failed, and the response is its error
 
@@ -47,7 +51,11 @@ type request struct {
 	stale bool          // a cookie was presented whose session has a newer one
 	why   *RevokedError // the session of a presented cookie was revoked
 
-	sources map[string]*source // by scs's key: other sessions that were read
+	sources []*source // other sessions that were read
+
+	issued    token  // the cookie of the response, where it is a new one
+	issuedKey string // scs's
+	overruled bool   // its session was revoked from elsewhere meanwhile
 }
 
 type phase int
@@ -62,7 +70,7 @@ const (
 // A source is another session that was read in this request; once merged, scs
 // has copied its data into this one's.
 type source struct {
-	token  token
+	key    string // scs's
 	record store.Record
 	merged bool
 }
@@ -78,16 +86,15 @@ func (m *Manager) request(ctx context.Context) *request {
 // session's data.
 func (s *request) load() error {
 	base := context.WithValue(s.http.Context(), requestKey{s.m}, s)
-	for i, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
-		if i == maxCookies {
+	tried := 0
+	for _, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
+		if cookie.Value == "" || len(cookie.Value) > maxCookie {
+			s.dead = s.dead || cookie.Value != ""
+			continue
+		}
+		if tried++; tried > maxCookies {
+			s.stale = true // for all that is known it is a live one
 			break
-		}
-		if len(cookie.Value) > maxCookie {
-			s.dead = true
-			continue
-		}
-		if cookie.Value == "" {
-			continue
 		}
 		ctx, err := s.open(base, cookie.Value)
 		if err != nil {
@@ -132,28 +139,17 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 		return nil, nil
 	}
 	s.userID = s.m.userID(ctx)
-	if s.record == nil && s.userID != "" {
-		return s.adopt(base, ctx)
-	}
-	return ctx, nil
-}
-
-// adopt takes over a session that was signed in before revoke came, and opens
-// it under its new cookie.
-func (s *request) adopt(base, ctx context.Context) (context.Context, error) {
-	router, key := s.m.router, s.m.router.key(s.token)
-	t := router.adopted(s.userID, key)
-	t.secret = s.token
-	if _, ok := parseToken(t.String()); !ok {
-		s.dead = true // no token that scs has made
+	switch {
+	case s.record == nil && s.userID != "":
+		return s.adopt(base, ctx, userKey(s.userID))
+	case s.record == nil && s.m.sm.Exists(ctx, pointerKey):
+		return s.adopt(base, ctx, s.m.sm.GetString(ctx, pointerKey))
+	case s.record != nil && userKey(s.userID) != s.record.User:
+		s.emit(base, Event{Kind: Undecodable, SessionID: s.record.ID, Err: errOtherUser})
+		s.dead = true
 		return nil, nil
 	}
-	err := router.adopt(base, adoption{s.userID, t, key, s.data, s.m.sm.Deadline(ctx), s.m.describedClient(s.http)})
-	if err != nil && !errors.Is(err, store.ErrRevoked) {
-		return nil, err
-	}
-	s.adopted = true
-	return s.open(base, t.String())
+	return ctx, nil
 }
 
 // found notes what the cookie that is being loaded opened.
@@ -164,7 +160,9 @@ func (s *request) found(t token, record store.Record, err error) {
 	case errors.Is(err, store.ErrTampered) && !errors.Is(err, store.ErrUnknownKey):
 		s.opened = true // what it opened cannot be read
 	case errors.Is(err, store.ErrStale):
-		s.stale = true
+		// A newer token that is in use keeps its session seen. One whose response
+		// was lost does not, and the browser needs a new cookie.
+		s.stale = s.stale || time.Since(record.SeenAt) < staleGrace+s.m.touchInterval()
 	case errors.Is(err, store.ErrRevoked):
 		s.why = revokedError(record)
 		s.emit(s.http.Context(), Event{Kind: RevokedTokenUsed, SessionID: t.id, ActorID: record.Revoked.By, Reason: record.Revoked.Reason})
@@ -181,22 +179,34 @@ func (s *request) presentedAs(key string) (presented string, isLoading bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.token == "" || s.m.router.key(s.token) != key {
+	switch {
+	case s.issuedKey != "" && s.issuedKey == key:
+		return s.issued.String(), false
+	case s.token == "" || s.m.router.key(s.token) != key:
 		return key, false
 	}
 	return s.token, s.phase == loading
 }
 
-func (s *request) noteSource(key string, t token, record store.Record) {
+func (s *request) noteSource(key string, record store.Record) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sources == nil {
-		s.sources = make(map[string]*source)
+	s.sources = append(s.sources, &source{key: key, record: record})
+}
+
+// mergedSources returns the records of the sessions that were merged.
+func (s *request) mergedSources() (records []store.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, src := range s.sources {
+		if src.merged {
+			records = append(records, src.record)
+		}
 	}
-	s.sources[key] = &source{token: t, record: record}
+	return records
 }
 
 // deferDelete leaves the deletion of a token of this request to the save step.
@@ -209,9 +219,11 @@ func (s *request) deferDelete(key string) bool {
 	if s.phase == saved {
 		return false
 	}
-	if src := s.sources[key]; src != nil {
-		src.merged = true
-		return true
+	for _, src := range s.sources {
+		if src.key == key {
+			src.merged = true
+			return true
+		}
 	}
 	if s.token == "" || s.m.router.key(s.token) != key {
 		return false
@@ -253,6 +265,30 @@ func (s *request) live() (*store.Record, string) {
 func (s *request) end(why *RevokedError) {
 	s.mu.Lock()
 	s.ended, s.why = true, why
+	s.mu.Unlock()
+}
+
+// overrule notes that the request's session was revoked from elsewhere: it may
+// not revoke anything any more.
+func (s *request) overrule(why *RevokedError) {
+	s.mu.Lock()
+	s.ended, s.overruled, s.why = true, true, why
+	s.mu.Unlock()
+}
+
+func (s *request) isOverruled() bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.overruled
+}
+
+// issue notes the cookie of the response.
+func (s *request) issue(t token) {
+	s.mu.Lock()
+	s.issued, s.issuedKey = t, s.m.router.key(t.secret)
 	s.mu.Unlock()
 }
 

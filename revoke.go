@@ -94,15 +94,14 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, erro
 
 // RevokeEveryone ends every session of every user, for use after a breach. It
 // includes sessions in the visitors' store that were signed in before revoke
-// came and have not been used since, if that store can be iterated. Where such
-// sessions are still in use, repeat it after a minute: one whose first request was
-// just then under way may have been missed.
+// came and have not been used since, if that store can be iterated.
 func (m *Manager) RevokeEveryone(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
+	// The visitors come first: see stillThere.
+	err := m.router.forgetSignedIn(ctx)
 	late := m.sessions.RevokeEveryone(ctx)
-	err := late
-	if err == nil || errors.Is(err, ErrNotReplicated) {
-		err = m.router.forgetSignedIn(ctx)
+	if !errors.Is(late, ErrNotReplicated) {
+		err, late = errors.Join(err, late), nil
 	}
 	if err != nil {
 		err = failed("revoke everyone", err)
@@ -122,6 +121,9 @@ func (m *Manager) RevokeEveryone(ctx context.Context) error {
 // have ended with ErrNotReplicated too.
 func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocation) ([]Session, error) {
 	s := m.request(ctx)
+	if s.isOverruled() && userID == s.userID {
+		return nil, m.Err(ctx)
+	}
 	actor, actorUser := m.current(ctx)
 	why := store.Revocation{At: now(), Reason: reason}
 	if actor != nil && actorUser == userID {
@@ -202,9 +204,9 @@ func (m *Manager) actorRevoked(ctx context.Context, s *request, actor *store.Rec
 	tombstone, err := m.sessions.Find(ctx, actor.User, actor.ID)
 	switch {
 	case errors.Is(err, store.ErrRevoked):
-		s.end(revokedError(tombstone))
+		s.overrule(revokedError(tombstone))
 	case ignoreEnded(err) == nil:
-		s.end(nil)
+		s.overrule(nil)
 	default:
 		m.storeFailed(ctx, err)
 		return err

@@ -22,12 +22,9 @@ type router struct {
 	visitors scs.Store
 }
 
-// adoptionGrace is how long a record in the visitors' store outlives its
-// adoption, for requests that are under way with the old cookie.
-const adoptionGrace = time.Minute
-
 var (
 	errSignInOutsideTrack = errors.New("revoke: a sign-in is stored by Track when the response begins, and not otherwise")
+	errOtherUser          = errors.New("revoke: a session's data must go on naming its user")
 	errNotIterable        = errors.New("revoke: the visitors' store does not support iteration")
 )
 
@@ -43,7 +40,7 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 		if loading {
 			s.found(t, record, err)
 		} else if err == nil {
-			s.noteSource(key, t, record)
+			s.noteSource(key, record)
 		}
 		return record.Data, err == nil, ignoreEnded(err)
 	}
@@ -58,19 +55,21 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 	}
 	// Another session is being merged, or loaded outside of a request. One that
 	// names a user is a signed-in one, with all that this means.
-	userID, deadline, err := r.identify(data)
-	if err != nil || userID == "" {
+	identity, err := r.identify(data)
+	if err != nil || identity.user == "" {
 		return data, err == nil, err
 	}
-	t := r.adopted(userID, key)
-	if err := r.adopt(ctx, adoption{userID, t, key, data, deadline, client{}}); err != nil {
-		return nil, false, ignoreEnded(err)
+	t := r.adopted(identity.user, key)
+	if identity.userID != "" {
+		if err := r.adopt(ctx, adoption{identity, t, key, data, client{}}); err != nil {
+			return nil, false, ignoreEnded(err)
+		}
 	}
-	record, err := r.m.sessions.Find(ctx, t.user, t.id)
+	record, err := r.m.findByHash(ctx, t, r.secretHash(key, t))
 	if err != nil {
 		return nil, false, ignoreEnded(err)
 	}
-	s.noteSource(key, t, record)
+	s.noteSource(key, record)
 	return record.Data, true, nil
 }
 
@@ -83,16 +82,18 @@ func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry 
 		return w.commit(ctx, r, key, data, expiry)
 	}
 	presented, _ := r.m.request(ctx).presentedAs(key)
+	identity, err := r.identify(data)
+	if err != nil {
+		return err
+	}
 	t, ok := parseToken(presented)
-	if !ok {
-		userID, _, err := r.identify(data)
-		if err != nil {
-			return err
-		}
-		if userID == "" {
-			return r.commitVisitor(ctx, key, data, expiry)
-		}
-		t = r.adopted(userID, key)
+	switch {
+	case ok && (identity.userID == "" || identity.user != t.user):
+		return errOtherUser
+	case !ok && identity.userID == "":
+		return r.commitVisitor(ctx, key, data, expiry)
+	case !ok:
+		t = r.adopted(identity.user, key)
 	}
 	ctx = context.WithoutCancel(ctx)
 	record, err := r.m.sessions.Find(ctx, t.user, t.id)
@@ -120,18 +121,22 @@ func (r *router) DeleteCtx(ctx context.Context, key string) error {
 	}
 	presented, _ := s.presentedAs(key)
 	t, ok := parseToken(presented)
-	if !ok {
-		return r.deleteVisitor(context.WithoutCancel(ctx), key)
-	}
 	ctx = context.WithoutCancel(ctx)
-	if _, err := r.m.find(ctx, t); err != nil {
+	if !ok {
+		if t, ok = r.adoptedAs(ctx, key); !ok {
+			return r.deleteVisitor(ctx, key)
+		}
+	}
+	if _, err := r.m.findByHash(ctx, t, r.secretHash(key, t)); err != nil {
 		return ignoreEnded(err)
 	}
 	why := store.Revocation{At: now(), Reason: ReasonLoggedOut, By: t.id}
-	if _, err := r.m.sessions.Revoke(ctx, t.user, t.id, why); err != nil {
-		return ignoreEnded(err)
+	_, err := r.m.sessions.Revoke(ctx, t.user, t.id, why)
+	if err == nil || r.m.notReplicated(ctx, err) {
+		r.m.emit(ctx, Event{Kind: LoggedOut, SessionID: t.id, ActorID: t.id, Reason: ReasonLoggedOut, Count: 1})
+		return nil
 	}
-	return nil
+	return ignoreEnded(err)
 }
 
 // AllCtx serves [scs.SessionManager.Iterate] with the sessions of visitors; a
@@ -144,24 +149,6 @@ func (r *router) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		return v.All()
 	}
 	return nil, fmt.Errorf("%w: %T", errNotIterable, r.visitors)
-}
-
-// forgetSignedIn deletes the sessions of visitors that were signed in before
-// revoke came, where the store can be iterated.
-func (r *router) forgetSignedIn(ctx context.Context) error {
-	visitors, err := r.AllCtx(ctx)
-	if errors.Is(err, errNotIterable) {
-		return nil
-	}
-	for key, data := range visitors {
-		if userID, _, err := r.identify(data); err != nil || userID == "" {
-			continue
-		}
-		if err := r.deleteVisitor(ctx, key); err != nil {
-			return err
-		}
-	}
-	return err
 }
 
 func (r *router) Find(token string) ([]byte, bool, error) {
@@ -179,13 +166,17 @@ func (r *router) Delete(token string) error {
 // find returns the session that a token opens. A tombstone is returned to the
 // holder of the token only; to others the session was never there.
 func (m *Manager) find(ctx context.Context, t token) (store.Record, error) {
+	return m.findByHash(ctx, t, store.HashSecret(t.secret))
+}
+
+func (m *Manager) findByHash(ctx context.Context, t token, secret store.Hash) (store.Record, error) {
 	record, err := m.sessions.Find(ctx, t.user, t.id)
 	if err != nil && !errors.Is(err, store.ErrRevoked) {
 		return store.Record{}, err
 	}
-	if !record.Secret.Equal(store.HashSecret(t.secret)) {
+	if !record.Secret.Equal(secret) {
 		if err == nil {
-			return store.Record{}, store.ErrStale
+			return store.Record{SeenAt: record.SeenAt}, store.ErrStale
 		}
 		return store.Record{}, store.ErrNotFound
 	}
@@ -200,69 +191,6 @@ func ignoreEnded(err error) error {
 		}
 	}
 	return err
-}
-
-// identify returns whom the data of a session in the visitors' store names as
-// signed in.
-func (r *router) identify(data []byte) (userID string, deadline time.Time, err error) {
-	deadline, values, err := r.m.sm.Codec.Decode(data)
-	if err != nil {
-		return "", time.Time{}, fmt.Errorf("revoke: decode session: %w", err)
-	}
-	return formatUserID(values[r.m.UserIDKey]), deadline, nil
-}
-
-// adopted returns the identity under which a session of the visitors' store is
-// adopted. Its id comes from its token, so that all requests that adopt it at
-// once arrive at the same.
-func (r *router) adopted(userID, key string) token {
-	id := shortHash(key)
-	if r.m.sm.HashTokenInStore {
-		id = key[:keyLength] // the hash of the token already
-	}
-	return token{user: userKey(userID), id: id, secret: key}
-}
-
-// An adoption takes over a session that was signed in before revoke came.
-type adoption struct {
-	userID   string
-	token    token
-	key      string // scs's, in the visitors' store
-	data     []byte
-	deadline time.Time
-	client   client
-}
-
-// adopt returns nil where the session is, by now, in the session store, and
-// ErrRevoked where it was revoked since.
-func (r *router) adopt(ctx context.Context, a adoption) error {
-	ctx = context.WithoutCancel(ctx)
-	seen, created := now(), a.deadline.Add(-r.m.sm.Lifetime).Truncate(time.Microsecond)
-	if created.After(seen) {
-		created = seen
-	}
-	evicted, err := r.m.sessions.Create(ctx, store.Record{
-		User: a.token.user, ID: a.token.id, Secret: r.secretHash(a.key, a.token),
-		CreatedAt: created, SeenAt: seen, ExpiresAt: r.m.expiry(a.deadline),
-		Client: a.client.encode(), Data: a.data,
-	}, r.m.MaxPerUser)
-	switch {
-	case err == nil:
-		r.m.emit(ctx, Event{Kind: Adopted, UserID: a.userID, SessionID: a.token.id, ActorID: a.token.id, Count: 1})
-		r.m.evicted(ctx, a.userID, a.token.id, evicted)
-	case errors.Is(err, store.ErrRevoked):
-		if err := r.deleteVisitor(ctx, a.key); err != nil {
-			return err
-		}
-		return store.ErrRevoked
-	case !errors.Is(err, store.ErrExists):
-		return fmt.Errorf("revoke: adopt session: %w", err)
-	}
-	expires := a.deadline
-	if grace := now().Add(adoptionGrace); expires.After(grace) {
-		expires = grace
-	}
-	return r.commitVisitor(ctx, a.key, a.data, expires)
 }
 
 // secretHash returns the hash under which a store knows a token. What scs has

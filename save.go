@@ -20,9 +20,16 @@ var errEncode = errors.New("encode session")
 func (s *request) save(w http.ResponseWriter) error {
 	ctx := s.ctx
 	userID := s.m.userID(ctx)
+	if userID == "" && !s.m.namesNobody(ctx) {
+		return fmt.Errorf("%w: a user ID must be a string, an integer or a fmt.Stringer", errEncode)
+	}
 	if record, signedIn := s.live(); record != nil && userID != signedIn {
 		if err := s.logOut(ctx); err != nil {
 			return err
+		}
+		if userID != "" && s.isOverruled() && !s.proved {
+			s.clearCookie(w) // the data of a revoked session goes to no other user
+			return nil
 		}
 	}
 	if clean, err := s.takeOver(ctx, userID); err != nil || !clean {
@@ -65,10 +72,12 @@ func (s *request) logOut(ctx context.Context) error {
 	if ignoreEnded(err) != nil {
 		return fmt.Errorf("revoke: log out: %w", err)
 	}
-	s.end(nil)
-	if err == nil {
-		s.emit(ctx, Event{Kind: LoggedOut, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID, Count: 1})
+	if err != nil {
+		s.overrule(nil)
+		return nil
 	}
+	s.end(nil)
+	s.emit(ctx, Event{Kind: LoggedOut, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID, Reason: ReasonLoggedOut, Count: 1})
 	return nil
 }
 
@@ -77,22 +86,22 @@ func (s *request) logOut(ctx context.Context) error {
 // ends. Where a source has ended before, its data must not live on in this
 // session: takeOver reports false, and nothing is saved.
 func (s *request) takeOver(ctx context.Context, userID string) (clean bool, err error) {
-	for _, src := range s.sources {
+	for _, source := range s.mergedSources() {
 		record, _ := s.live()
 		switch {
-		case !src.merged || record != nil && record.User == src.record.User && record.ID == src.record.ID:
+		case record != nil && record.User == source.User && record.ID == source.ID:
 			continue
-		case record == nil && userID != "" && userKey(userID) == src.record.User:
+		case record == nil && userID != "" && userKey(userID) == source.User:
 			s.mu.Lock()
-			s.record, s.userID, s.data, s.ended = &src.record, userID, nil, false
+			s.record, s.userID, s.data, s.ended = &source, userID, nil, false
 			s.mu.Unlock()
 			continue
 		}
-		_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), src.record.User, src.record.ID,
-			store.Revocation{At: now(), Reason: ReasonMerged, By: src.record.ID})
+		_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), source.User, source.ID,
+			store.Revocation{At: now(), Reason: ReasonMerged, By: source.ID})
 		switch {
 		case err == nil || s.m.notReplicated(ctx, err):
-			s.emit(ctx, Event{Kind: LoggedOut, SessionID: src.record.ID, ActorID: src.record.ID, Reason: ReasonMerged, Count: 1})
+			s.emit(ctx, Event{Kind: LoggedOut, SessionID: source.ID, ActorID: source.ID, Reason: ReasonMerged, Count: 1})
 		case ignoreEnded(err) == nil:
 			return false, nil
 		default:

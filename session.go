@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"reflect"
@@ -233,6 +234,7 @@ func (m *Manager) Logout(ctx context.Context) error {
 			m.emit(ctx, Event{Kind: LoggedOut, UserID: userID, SessionID: record.ID, ActorID: record.ID, Reason: ReasonLoggedOut, Count: 1})
 		}
 		if err != nil && !errors.Is(err, ErrUnauthenticated) {
+			_ = m.sm.Destroy(ctx) // so that the save step tries again, and answers for it
 			return fmt.Errorf("revoke: log out: %w", err)
 		}
 	}
@@ -318,13 +320,29 @@ func (m *Manager) session(r store.Record, userID, currentID string) Session {
 		Labels:     c.Labels,
 		CreatedAt:  r.CreatedAt.UTC(),
 		LastSeenAt: r.SeenAt.UTC(),
-		ExpiresAt:  r.ExpiresAt.UTC(),
+		ExpiresAt:  expressible(r.ExpiresAt.UTC()),
 		ProvedAt:   r.ProvedAt.UTC(),
 	}
 }
 
+// expressible returns the latest time that RFC 3339 can express in the place of
+// any later one: an application may set any deadline.
+func expressible(t time.Time) time.Time {
+	if t.Year() > 9999 {
+		return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t
+}
+
 // userID returns whom the session's data names as signed in, or "".
 func (m *Manager) userID(ctx context.Context) string { return formatUserID(m.sm.Get(ctx, m.UserIDKey)) }
+
+// namesNobody reports whether the user ID is missing or zero, and not of a type
+// that cannot be one.
+func (m *Manager) namesNobody(ctx context.Context) bool {
+	v := m.sm.Get(ctx, m.UserIDKey)
+	return v == nil || reflect.ValueOf(v).IsZero()
+}
 
 func formatUserID(v any) string {
 	switch v := v.(type) {
@@ -338,7 +356,7 @@ func formatUserID(v any) string {
 		return formatInteger(v)
 	}
 	rv := reflect.ValueOf(v)
-	if rv.Kind() == reflect.Pointer && rv.IsNil() {
+	if (rv.Kind() == reflect.Pointer || rv.CanInt() || rv.CanUint()) && rv.IsZero() {
 		return ""
 	}
 	if s, ok := v.(fmt.Stringer); ok {
@@ -347,8 +365,10 @@ func formatUserID(v any) string {
 	switch {
 	case rv.CanInt():
 		return formatInteger(rv.Int())
-	case rv.CanUint() && rv.Uint() != 0:
+	case rv.CanUint():
 		return strconv.FormatUint(rv.Uint(), 10)
+	case rv.CanFloat() && rv.Float() == math.Trunc(rv.Float()) && math.Abs(rv.Float()) < 1<<53:
+		return formatInteger(int64(rv.Float())) // what JSON makes of an integer
 	case rv.Kind() == reflect.String:
 		return rv.String()
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/felixge/httpsnoop"
 )
@@ -38,7 +39,11 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 				s.abandon()
 			}
 		}()
-		next.ServeHTTP(s.wrap(w), r.WithContext(s.ctx))
+		s.http = r.WithContext(s.ctx)
+		for name := range w.Header() {
+			s.before = append(s.before, name)
+		}
+		next.ServeHTTP(s.wrap(w), s.http)
 		panicking = false
 		s.begin(w)
 	})
@@ -48,31 +53,32 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 func (s *request) begin(w http.ResponseWriter) bool {
 	s.once.Do(func() {
 		s.enter(saving)
+		s.failed = true // also where the application's own code panics in it
 		if err := s.save(w); err != nil {
-			s.failed = true
 			s.fail(w, err)
+		} else {
+			s.failed = false
 		}
 		s.enter(saved)
 	})
 	return !s.failed
 }
 
-// fail answers with an error in the place of the handler's response, of which
-// no header may be left that speaks of the body.
+// fail answers with an error in the place of the handler's response, of which no
+// header is left.
 func (s *request) fail(w http.ResponseWriter, err error) {
 	s.storeFailed(err)
-	h := w.Header()
-	for _, name := range []string{
-		"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language",
-		"Content-Length", "Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Trailer",
-	} {
-		h.Del(name)
+	for name := range w.Header() {
+		if s.before != nil && !slices.Contains(s.before, name) {
+			w.Header().Del(name)
+		}
 	}
 	s.m.sm.ErrorFunc(w, s.http, err)
 }
 
 // wrap returns w with the save step before its first byte.
 func (s *request) wrap(w http.ResponseWriter) http.ResponseWriter {
+	w = direct(w)
 	return httpsnoop.Wrap(w, httpsnoop.Hooks{
 		WriteHeader: func(next httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
 			return func(code int) {
@@ -122,4 +128,60 @@ func (s *request) wrap(w http.ResponseWriter) http.ResponseWriter {
 			}
 		},
 	})
+}
+
+// direct returns w with the abilities to flush and to hijack as its own, where it
+// has them by Unwrap only: a response controller would find its way past the save
+// step.
+func direct(w http.ResponseWriter) http.ResponseWriter {
+	_, flushes := w.(http.Flusher)
+	_, hijacks := w.(http.Hijacker)
+	addFlush, addHijack := !flushes && reaches[http.Flusher](w), !hijacks && reaches[http.Hijacker](w)
+	switch {
+	case addFlush && addHijack:
+		return struct {
+			unwrapper
+			flusher
+			hijacker
+		}{unwrapper{w}, flusher{w}, hijacker{w}}
+	case addFlush:
+		return struct {
+			unwrapper
+			flusher
+		}{unwrapper{w}, flusher{w}}
+	case addHijack:
+		return struct {
+			unwrapper
+			hijacker
+		}{unwrapper{w}, hijacker{w}}
+	}
+	return w
+}
+
+func reaches[T any](w http.ResponseWriter) bool {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+		if _, ok := w.(T); ok {
+			return true
+		}
+	}
+}
+
+type unwrapper struct{ http.ResponseWriter }
+
+func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+type flusher struct{ w http.ResponseWriter }
+
+func (f flusher) Flush()            { _ = f.FlushError() }
+func (f flusher) FlushError() error { return http.NewResponseController(f.w).Flush() }
+
+type hijacker struct{ w http.ResponseWriter }
+
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(h.w).Hijack()
 }

@@ -44,10 +44,13 @@ type writeKey struct{}
 // has none, and returns that token.
 func (s *request) commit(ctx context.Context, w *write) (token string, err error) {
 	token, w.expiry, err = s.m.sm.Commit(context.WithValue(context.WithoutCancel(ctx), writeKey{}, w))
-	if err != nil && !w.reached {
-		err = fmt.Errorf("%w: %w", errEncode, err)
+	switch {
+	case w.reached:
+		return token, err
+	case err == nil:
+		return "", fmt.Errorf("%w: the store of scs was replaced after New", errEncode)
 	}
-	return token, err
+	return "", fmt.Errorf("%w: %w", errEncode, err)
 }
 
 func (w *write) commit(ctx context.Context, r *router, key string, data []byte, expiry time.Time) (err error) {
@@ -94,6 +97,7 @@ func (s *request) releaseVisitor(ctx context.Context) {
 }
 
 func (s *request) setCookie(w http.ResponseWriter, t token, expires time.Time) {
+	s.issue(t)
 	s.m.sm.WriteSessionCookie(s.ctx, w, t.String(), expires)
 }
 

@@ -29,7 +29,9 @@ type RedisLimiter struct {
 // it allows none but the first.
 func NewRedisLimiter(pool Pool, n int, per time.Duration) *RedisLimiter {
 	n = max(n, 1)
-	return &RedisLimiter{redis: NewRedis(pool), cost: max(per/time.Duration(n), time.Microsecond), burst: n}
+	redis := NewRedis(pool)
+	redis.Timeout = time.Hour // Allow sets its own
+	return &RedisLimiter{redis: redis, cost: max(per/time.Duration(n), time.Microsecond), burst: n}
 }
 
 var limitScript = newScript("limit")
@@ -44,11 +46,12 @@ func (l *RedisLimiter) Allow(ctx context.Context, key string) (wait time.Duratio
 	if prefix == "" {
 		prefix = "revoke-limit:"
 	}
-	if l.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, l.Timeout, errTimeout)
-		defer cancel()
+	timeout := l.Timeout
+	if timeout <= 0 {
+		timeout = 2 * time.Second
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
+	defer cancel()
 	reply, err := l.redis.do(ctx, prefix+key, command{script: limitScript, args: []any{l.cost.Microseconds(), l.burst}})
 	micros, err := redis.Int64(reply, err)
 	return time.Duration(micros) * time.Microsecond, failed("limit", err)
