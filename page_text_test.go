@@ -123,7 +123,7 @@ func TestPageTexts(t *testing.T) {
 	if to != pagePath+"?lang=ar" || said(got) != "تم تسجيل الخروج من \u2068Chrome on Windows\u2069." {
 		t.Errorf("%s: %q", to, said(got))
 	}
-	other = s.signedInWith(t, chromeOnWindows)
+	s.signedInWith(t, chromeOnWindows)
 	s.signedInWith(t, chromeOnWindows)
 	expect(b.get(pagePath+"?lang=ar"), ">جهازان آخران<")
 	_, got = b.follow(pagePath+"?lang=de", b.submit(pagePath+"?lang=de", othersOK))

@@ -27,10 +27,6 @@ func (s *request) save(w http.ResponseWriter) error {
 		if err := s.logOut(ctx); err != nil {
 			return err
 		}
-		if userID != "" && s.isOverruled() && !s.proved {
-			s.clearCookie(w) // the data of a revoked session goes to no other user
-			return nil
-		}
 	}
 	if clean, err := s.takeOver(ctx, userID); err != nil || !clean {
 		return err
@@ -72,11 +68,10 @@ func (s *request) logOut(ctx context.Context) error {
 	if ignoreEnded(err) != nil {
 		return fmt.Errorf("revoke: log out: %w", err)
 	}
+	s.end(nil)
 	if err != nil {
-		s.overrule(nil)
 		return nil
 	}
-	s.end(nil)
 	s.emit(ctx, Event{Kind: LoggedOut, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID, Reason: ReasonLoggedOut, Count: 1})
 	return nil
 }
