@@ -51,6 +51,7 @@ func handler(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	sm := scs.New()
+	sm.Cookie.Persist = false // so that each write that was saved says so, by its cookie
 	sm.Store = redisstore.New(pool)
 	sessions := revoke.New(sm, st)
 	sessions.MaxPerUser = 0
