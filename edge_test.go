@@ -110,6 +110,22 @@ func TestRevokedActorStaysOverruled(t *testing.T) {
 	})
 }
 
+// TestRevokedDataGoesToNoOtherUser shows that a request whose session was
+// revoked meanwhile cannot carry its data over to another user.
+func TestRevokedDataGoesToNoOtherUser(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.handle("POST /rename", func(w http.ResponseWriter, r *http.Request) {
+			s.sessions.RevokeAll(context.Background(), "ann")
+			s.sm.Put(r.Context(), "userID", "anna")
+		})
+	})
+	b := s.signedIn(t, "ann")
+	b.post("/rename")
+	if got := b.get("/me"); got.status != http.StatusUnauthorized || len(list(t, s, "anna")) != 0 {
+		t.Errorf("%d %q", got.status, got.body)
+	}
+}
+
 // onlyUnwrap is what many a logging middleware hands on.
 type onlyUnwrap struct{ http.ResponseWriter }
 

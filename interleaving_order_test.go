@@ -21,7 +21,7 @@ type action struct {
 	kind        actionKind
 	who         string    // the request
 	user        string    // whose sessions are revoked
-	by          sessionNo // that revokes; nobody is the owner
+	by          sessionNo // that revokes, where nobody is the owner, or of which another begins
 	target      sessionNo
 	found       sessionNo        // by loads
 	ended       []revoke.Session // by revokesAll
@@ -36,7 +36,7 @@ type actionKind int
 const (
 	loads           actionKind = iota // a request finds the session of its cookie, or nobody
 	adopts                            // a session from before revoke came begins, unless it has
-	signsIn                           // a session begins, and one beyond the limit ends
+	signsIn                           // a session begins, and one beyond the limit ends; none begins of one that has ended
 	logsOut                           // a session ends, unless it has
 	mayEnd                            // a session ends, or not; nobody is told
 	revokes                           // a session of the user's ends
@@ -62,6 +62,7 @@ func (sc *scene) resolve(a *action) error {
 // A state is what there is between two actions.
 type state struct {
 	live   sessionSet
+	late   sessionSet // had ended when they logged out
 	legacy sessionSet // from before revoke came, and not adopted yet
 	done   uint32     // actions
 }
@@ -122,8 +123,14 @@ func (sc *scene) can(a *action, st state, then func(state) bool) bool {
 		st.legacy = st.legacy.without(a.target)
 		return sc.canBegin(a.target, st, then)
 	case signsIn:
+		if st.late.has(a.by) {
+			return then(st)
+		}
 		return sc.canBegin(a.target, st, then)
 	case logsOut:
+		if !st.live.has(a.target) {
+			st.late = st.late.with(a.target)
+		}
 		st.live = st.live.without(a.target)
 		return then(st)
 	case mayEnd:

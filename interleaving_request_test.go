@@ -43,6 +43,19 @@ func toSignInAs(user string) kind {
 	}}
 }
 
+// toRename puts another user into the data, and does no more than that to sign
+// in: the notes stay.
+var toRename = kind{"names bob as its user", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
+	if x.loaded == nobody {
+		return
+	}
+	x.sm.Put(ctx, "userID", bob)
+	n := x.begin(bob)
+	x.sm.Put(ctx, "session", int(n))
+	x.logsOutWhenSaved()
+	x.whenSaved = append(x.whenSaved, action{kind: signsIn, by: x.loaded, target: n})
+}}
+
 // toSignInCarelessly forgets to renew the token.
 var toSignInCarelessly = kind{"signs in as ann, and keeps its token", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
 	x.signIn(ctx, ann)
@@ -65,7 +78,7 @@ func (x *exchange) signIn(ctx context.Context, user string) {
 	n := x.begin(user)
 	x.sm.Put(ctx, "session", int(n))
 	x.sm.Put(ctx, notes[n], true)
-	x.whenSaved = append(x.whenSaved, action{kind: signsIn, target: n})
+	x.whenSaved = append(x.whenSaved, action{kind: signsIn, by: nobody, target: n})
 }
 
 // toDestroy logs out as scs's README has it.

@@ -27,6 +27,12 @@ func (s *request) save(w http.ResponseWriter) error {
 		if err := s.logOut(ctx); err != nil {
 			return err
 		}
+		if userID != "" && s.isOverruled() && s.m.sm.Token(ctx) == s.token {
+			// Revoked meanwhile, and not signed in again: its data goes to no other
+			// user.
+			s.clearCookie(w)
+			return nil
+		}
 	}
 	if clean, err := s.takeOver(ctx, userID); err != nil || !clean {
 		return err
@@ -68,10 +74,11 @@ func (s *request) logOut(ctx context.Context) error {
 	if ignoreEnded(err) != nil {
 		return fmt.Errorf("revoke: log out: %w", err)
 	}
-	s.end(nil)
 	if err != nil {
+		s.overrule(nil)
 		return nil
 	}
+	s.end(nil)
 	s.emit(ctx, Event{Kind: LoggedOut, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID, Reason: ReasonLoggedOut, Count: 1})
 	return nil
 }
