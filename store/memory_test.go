@@ -216,6 +216,19 @@ func TestMemoryFindAllocatesOnce(t *testing.T) {
 // are, none copies more than a small part of what is kept of them.
 func TestMemoryGrowsBySmallSteps(t *testing.T) {
 	const sessions, atMost = 100_000, 256 << 10
+	// What the rest of the process allocates counts too, so that it takes three
+	// tries to tell; what the store did would be there in each.
+	var largest uint64
+	for range 3 {
+		if largest = largestStep(t, sessions); largest <= atMost {
+			return
+		}
+	}
+	t.Errorf("a sign-in allocated %d bytes", largest)
+}
+
+// largestStep returns the most that one of so many sign-ins has allocated.
+func largestStep(t *testing.T, sessions int) (largest uint64) {
 	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	m := store.NewMemory()
 	for i := range sessions {
@@ -224,8 +237,7 @@ func TestMemoryGrowsBySmallSteps(t *testing.T) {
 		before := allocated[0].Value.Uint64()
 		mustCreate(t, m, r)
 		metrics.Read(allocated)
-		if n := allocated[0].Value.Uint64() - before; n > atMost {
-			t.Fatalf("the sign-in after %d others allocated %d bytes", i, n)
-		}
+		largest = max(largest, allocated[0].Value.Uint64()-before)
 	}
+	return largest
 }
