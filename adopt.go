@@ -155,8 +155,7 @@ func (s *request) adopt(base, ctx context.Context, user string) (context.Context
 	t := router.adopted(user, key)
 	t.secret = s.token
 	if _, ok := parseToken(t.String()); !ok {
-		s.dead = true // no token that scs has made
-		return nil, nil
+		return nil, nil // no token that scs has made
 	}
 	if s.userID != "" {
 		err := router.adopt(base, adoption{identity{s.userID, user, s.m.sm.Deadline(ctx)}, t, key, s.data, s.m.describedClient(s.http)})

@@ -46,7 +46,7 @@ const (
 	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site
 	RateLimited        Kind = "rate_limited"         // once until a request is let through again
 	StepUpRefused      Kind = "step_up_refused"      // by Authorize
-	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder
+	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once a minute of a session and an address
 	AddressChanged     Kind = "address_changed"
 	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
 	StoreFailed        Kind = "store_failed"
@@ -62,6 +62,9 @@ const (
 	ReasonEvicted       = store.Evicted
 	ReasonMerged        = "merged" // into another session, by MergeSession
 )
+
+// reuseInterval is how long the use of a revoked token counts as one.
+const reuseInterval = time.Minute
 
 var levels = map[Kind]slog.Level{
 	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn,
@@ -158,6 +161,22 @@ func (s *request) storeFailed(err error) {
 func (m *Manager) evicted(ctx context.Context, userID, by string, records []store.Record) {
 	for _, r := range records {
 		m.emit(ctx, Event{Kind: Evicted, UserID: userID, SessionID: r.ID, ActorID: by, Reason: ReasonEvicted, Count: 1})
+	}
+}
+
+// revokedTokenUsed raises that a revoked token was presented. A browser goes on
+// presenting it until its user signs in again, and that is one use, not many.
+func (s *request) revokedTokenUsed(tombstone store.Record) {
+	isNew := false
+	s.m.reuses.with(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(last *time.Time) {
+		if now := time.Now(); now.Sub(*last) >= reuseInterval {
+			*last, isNew = now, true
+		}
+	})
+	if isNew {
+		s.emit(s.http.Context(), Event{
+			Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason,
+		})
 	}
 }
 

@@ -93,6 +93,12 @@ func TestAuditTrail(t *testing.T) {
 		expect(revoke.SignedIn, revoke.Evicted)
 		send(a, "GET", "/me")
 		expect(revoke.RevokedTokenUsed, revoke.Suspicious)
+		send(a, "GET", "/me")
+		expect()
+		peer = "192.0.2.3"
+		send(a, "GET", "/me")
+		expect(revoke.RevokedTokenUsed)
+		peer = "192.0.2.2"
 		send(d, "DELETE", apiPath+"/"+c.id())
 		expect(revoke.Revoked)
 		send(d, "DELETE", apiPath+"/"+c.id())

@@ -46,10 +46,13 @@ type request struct {
 	adopted bool          // the cookie is not yet the client's
 	proved  bool          // the user proved who they are in this request
 	release bool          // scs asked to delete the token that is loaded
+	leaving bool          // the request is to end that session
 
-	dead  bool          // a cookie was presented that opens nothing
-	stale bool          // a cookie was presented whose session has a newer one
-	why   *RevokedError // the session of a presented cookie was revoked
+	cookieExpires time.Time // of the cookie that is loaded; see cookieExpiry
+
+	unreadable bool          // a cookie was presented whose data cannot be read
+	stale      bool          // a cookie was presented whose session has a newer one
+	why        *RevokedError // the session of a presented cookie was revoked
 
 	sources []*source // other sessions that were read
 
@@ -89,7 +92,6 @@ func (s *request) load() error {
 	tried := 0
 	for _, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
 		if cookie.Value == "" || len(cookie.Value) > maxCookie {
-			s.dead = s.dead || cookie.Value != ""
 			continue
 		}
 		if tried++; tried > maxCookies {
@@ -101,7 +103,7 @@ func (s *request) load() error {
 			return err
 		}
 		if ctx != nil {
-			s.ctx, s.dead, s.stale, s.why = ctx, false, false, nil
+			s.ctx, s.unreadable, s.stale, s.why = ctx, false, false, nil
 			s.enter(serving)
 			return nil
 		}
@@ -121,7 +123,7 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 	case err != nil && s.opened:
 		t, _ := parseToken(cookie)
 		s.emit(base, Event{Kind: Undecodable, SessionID: t.id, Err: err})
-		s.dead = true
+		s.unreadable = true
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("revoke: load session: %w", err)
@@ -130,15 +132,13 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 	case cookie == "":
 		return ctx, nil
 	case !s.opened:
-		s.dead = true
 		return nil, nil
 	case !s.m.sm.Deadline(ctx).After(time.Now()):
 		// A deadline that was brought forward can be undone in the store by a
 		// request that was under way; in the data it stands.
-		s.dead = true
 		return nil, nil
 	}
-	s.userID = s.m.userID(ctx)
+	s.userID, s.cookieExpires = s.m.userID(ctx), s.m.cookieExpiry(ctx)
 	switch {
 	case s.record == nil && s.userID != "":
 		return s.adopt(base, ctx, userKey(s.userID))
@@ -146,7 +146,7 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 		return s.adopt(base, ctx, s.m.sm.GetString(ctx, pointerKey))
 	case s.record != nil && userKey(s.userID) != s.record.User:
 		s.emit(base, Event{Kind: Undecodable, SessionID: s.record.ID, Err: errOtherUser})
-		s.dead = true
+		s.unreadable = true
 		return nil, nil
 	}
 	return ctx, nil
@@ -165,7 +165,7 @@ func (s *request) found(t token, record store.Record, err error) {
 		s.stale = s.stale || time.Since(record.SeenAt) < staleGrace+s.m.touchInterval()
 	case errors.Is(err, store.ErrRevoked):
 		s.why = revokedError(record)
-		s.emit(s.http.Context(), Event{Kind: RevokedTokenUsed, SessionID: t.id, ActorID: record.Revoked.By, Reason: record.Revoked.Reason})
+		s.revokedTokenUsed(record)
 	}
 }
 
@@ -265,6 +265,14 @@ func (s *request) live() (*store.Record, string) {
 func (s *request) end(why *RevokedError) {
 	s.mu.Lock()
 	s.ended, s.why = true, why
+	s.mu.Unlock()
+}
+
+// leave notes that the request is to end its session, and that the client is to
+// forget the cookie, also where that session has ended already.
+func (s *request) leave() {
+	s.mu.Lock()
+	s.leaving = true
 	s.mu.Unlock()
 }
 

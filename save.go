@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -66,6 +67,7 @@ func (s *request) abandon() {
 // know is raised, and is no failure to sign out: the session has ended and its
 // cookie goes, so that nobody is left who could try again.
 func (s *request) logOut(ctx context.Context) error {
+	s.leave()
 	_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), s.record.User, s.record.ID,
 		store.Revocation{At: now(), Reason: ReasonLoggedOut, By: s.record.ID})
 	if s.m.notReplicated(ctx, err) {
@@ -129,7 +131,7 @@ func (s *request) signIn(ctx context.Context, w http.ResponseWriter, userID stri
 	if err != nil {
 		return fmt.Errorf("revoke: sign in: %w", err)
 	}
-	s.setCookie(w, token{write.record.User, write.record.ID, secret}, write.record.ExpiresAt)
+	s.setCookie(w, token{write.record.User, write.record.ID, secret})
 	s.releaseVisitor(ctx)
 	s.emit(ctx, Event{Kind: SignedIn, UserID: userID, SessionID: write.record.ID, ActorID: write.record.ID, Count: 1})
 	s.m.evicted(ctx, userID, write.record.ID, write.evicted)
@@ -163,65 +165,66 @@ func (s *request) saveSession(ctx context.Context, w http.ResponseWriter) error 
 			if write.renewed {
 				s.releaseVisitor(ctx)
 				s.emit(ctx, Event{Kind: Renewed, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID})
-				s.setCookie(w, token{s.record.User, s.record.ID, secret}, write.record.ExpiresAt)
-			} else if s.adopted || !s.m.sm.Cookie.Persist || !write.record.ExpiresAt.Equal(s.record.ExpiresAt) {
-				// A cookie that would say nothing new is not repeated: by now the
-				// browser may hold one of a renewal that has overtaken this response.
-				s.setCookie(w, presented, write.record.ExpiresAt)
+				s.setCookie(w, token{s.record.User, s.record.ID, secret})
+			} else if s.adopted || s.rescheduled(ctx) {
+				s.setCookie(w, presented)
 			}
 			s.addressChanged(ctx)
 			return nil
 		case errors.Is(err, store.ErrStale):
 			return nil // the browser may hold the newer cookie already
 		case err != nil:
-			return s.drop(w, err)
+			return s.drop(err)
 		}
 	}
-	expires, err := s.touch(ctx)
-	switch {
-	case err != nil:
-		return s.drop(w, err)
-	case s.adopted:
-		s.setCookie(w, presented, s.record.ExpiresAt)
-	case !expires.IsZero() && s.m.sm.IdleTimeout > 0:
-		s.setCookie(w, presented, expires)
+	if err := s.touch(ctx); err != nil {
+		return s.drop(err)
+	}
+	if s.adopted && !s.isStale(ctx, presented) {
+		s.setCookie(w, presented)
 	}
 	return nil
 }
 
-// touch notes that the session is in use, at most once a TouchInterval, and
-// returns the new expiry if it did. That the note could not be taken costs the
-// user nothing.
-func (s *request) touch(ctx context.Context) (expires time.Time, err error) {
+// isStale reports whether it is known that a token opens nothing any more.
+func (s *request) isStale(ctx context.Context, t token) bool {
+	_, err := s.m.find(context.WithoutCancel(ctx), t)
+	if ignoreEnded(err) != nil {
+		s.storeFailed(fmt.Errorf("revoke: adopt session: %w", err))
+		return false
+	}
+	return err != nil
+}
+
+// touch notes that the session is in use, at most once a TouchInterval. That the
+// note could not be taken costs the user nothing.
+func (s *request) touch(ctx context.Context) error {
 	now := now()
 	moved := !sameAddress(s.record.Client, s.m.clientIP(s.http))
 	if !moved && now.Sub(s.record.SeenAt) < s.m.touchInterval() {
-		return time.Time{}, nil
+		return nil
 	}
-	expires = s.m.expiry(s.m.sm.Deadline(ctx))
-	err = s.m.sessions.Touch(context.WithoutCancel(ctx), s.record.User, s.record.ID,
-		store.Touch{SeenAt: now, ExpiresAt: expires, Client: s.m.describedClient(s.http).encode()})
+	err := s.m.sessions.Touch(context.WithoutCancel(ctx), s.record.User, s.record.ID, store.Touch{
+		SeenAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)), Client: s.m.describedClient(s.http).encode(),
+	})
 	switch {
 	case err == nil:
 		s.addressChanged(ctx)
-		return expires, nil
 	case ignoreEnded(err) == nil:
-		return time.Time{}, err
+		return err
+	default:
+		s.storeFailed(fmt.Errorf("revoke: touch session: %w", err))
 	}
-	s.storeFailed(fmt.Errorf("revoke: touch session: %w", err))
-	return time.Time{}, nil
+	return nil
 }
 
 // drop ends a save step that has found its session ended: nothing is written,
-// the cookie goes, and the handler's response is delivered whole.
-func (s *request) drop(w http.ResponseWriter, err error) error {
+// and the handler's response is delivered whole.
+func (s *request) drop(err error) error {
 	if ignoreEnded(err) != nil {
 		return fmt.Errorf("revoke: save session: %w", err)
 	}
-	s.end(nil)
-	if _, isTracked := parseToken(s.token); isTracked {
-		s.clearCookie(w)
-	}
+	s.overrule(nil)
 	return nil
 }
 
@@ -231,6 +234,7 @@ func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error 
 	modified := s.changed(ctx)
 	s.mu.Lock()
 	ended, release := s.ended, s.release && !s.ended
+	forgotten := s.leaving || s.unreadable || sm.Status(ctx) == scs.Destroyed && !s.overruled
 	s.mu.Unlock()
 	if ended {
 		// Of a session that ended, only data that is left goes on.
@@ -242,15 +246,17 @@ func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error 
 		}
 	}
 	switch {
-	case s.stale:
-		return nil // a cookie now would take the place of the newer one
+	case modified && s.stale:
+		// A cookie now would take the place of the newer one.
 	case modified:
 		write := &write{kind: visit}
 		token, err := s.commit(ctx, write)
 		if err != nil {
 			return fmt.Errorf("revoke: save session: %w", err)
 		}
-		sm.WriteSessionCookie(ctx, w, token, write.expiry)
+		if token != s.token || s.rescheduled(ctx) {
+			sm.WriteSessionCookie(ctx, w, token, sm.Deadline(ctx))
+		}
 		if release {
 			s.releaseVisitor(ctx)
 		}
@@ -259,7 +265,7 @@ func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error 
 			return fmt.Errorf("revoke: destroy session: %w", err)
 		}
 		s.clearCookie(w)
-	case ended || s.dead:
+	case forgotten:
 		s.clearCookie(w)
 	}
 	return nil

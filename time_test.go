@@ -49,6 +49,8 @@ func inBubble(t *testing.T, test func(t *testing.T, s *clockedServer)) {
 			case r.URL.Path == "/login":
 				s.sessions.Login(r.Context(), "ann")
 				s.sm.RememberMe(r.Context(), r.URL.Query().Has("remember"))
+			case r.URL.Path == "/remember":
+				s.sm.RememberMe(r.Context(), true)
 			case s.sm.GetString(r.Context(), "userID") == "":
 				w.WriteHeader(http.StatusUnauthorized)
 			}
@@ -183,28 +185,6 @@ func TestAddressChangeIsTouchedAtOnce(t *testing.T) {
 		s.get("/", token, "198.51.100.7")
 		if got := s.writes.writes.Load(); got != 1 {
 			t.Errorf("%d writes for one change of address", got)
-		}
-	})
-}
-
-func TestCookiePersistence(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *clockedServer) {
-		_, cookie := s.get("/login", "", "192.0.2.1")
-		if want := 24*time.Hour + time.Second; cookie.MaxAge != int(want.Seconds()) {
-			t.Errorf("a persistent cookie lasts %d s", cookie.MaxAge)
-		}
-		s.sm.Cookie.Persist = false
-		if _, cookie = s.get("/login", "", "192.0.2.1"); cookie.MaxAge != 0 || !cookie.Expires.IsZero() {
-			t.Errorf("a cookie that is not to persist: %v", cookie)
-		}
-		if _, cookie = s.get("/login?remember", "", "192.0.2.1"); cookie.MaxAge <= 0 {
-			t.Errorf("RememberMe: %v", cookie)
-		}
-		s.sm.Cookie.Persist, s.sm.IdleTimeout = true, 20*time.Minute
-		token := s.signIn("/login")
-		time.Sleep(time.Minute)
-		if _, cookie = s.get("/", token, "192.0.2.1"); cookie == nil || cookie.MaxAge < 20*60 || cookie.Value != token {
-			t.Errorf("a touch under an idle timeout did not prolong the cookie: %v", cookie)
 		}
 	})
 }

@@ -27,7 +27,6 @@ type write struct {
 	reached   bool // scs has encoded the data
 	unchanged bool // there was nothing to write
 	evicted   []store.Record
-	expiry    time.Time
 }
 
 type kind int
@@ -43,7 +42,7 @@ type writeKey struct{}
 // commit stores the session's data through scs, which gives it a token where it
 // has none, and returns that token.
 func (s *request) commit(ctx context.Context, w *write) (token string, err error) {
-	token, w.expiry, err = s.m.sm.Commit(context.WithValue(context.WithoutCancel(ctx), writeKey{}, w))
+	token, _, err = s.m.sm.Commit(context.WithValue(context.WithoutCancel(ctx), writeKey{}, w))
 	switch {
 	case w.reached:
 		return token, err
@@ -96,13 +95,36 @@ func (s *request) releaseVisitor(ctx context.Context) {
 	}
 }
 
-func (s *request) setCookie(w http.ResponseWriter, t token, expires time.Time) {
+// setCookie gives the client a token. A cookie that says nothing new, or nothing
+// that this request has brought about, is not to be set: responses arrive in any
+// order, and the browser may hold a newer one by then.
+func (s *request) setCookie(w http.ResponseWriter, t token) {
 	s.issue(t)
-	s.m.sm.WriteSessionCookie(s.ctx, w, t.String(), expires)
+	s.m.sm.WriteSessionCookie(s.ctx, w, t.String(), s.m.sm.Deadline(s.ctx))
 }
 
+// clearCookie makes the client forget its token, as setCookie does.
 func (s *request) clearCookie(w http.ResponseWriter) {
 	s.m.sm.WriteSessionCookie(s.ctx, w, "", time.Time{})
+}
+
+// rememberKey is the one under which scs keeps what RememberMe was told.
+const rememberKey = "__rememberMe"
+
+// cookieExpiry returns when the session's cookie expires in the browser; zero for
+// a cookie that goes when the browser is closed. It is the absolute timeout: the
+// idle one is the store's alone to enforce.
+func (m *Manager) cookieExpiry(ctx context.Context) time.Time {
+	if !m.sm.Cookie.Persist && !m.sm.GetBool(ctx, rememberKey) {
+		return time.Time{}
+	}
+	return m.sm.Deadline(ctx)
+}
+
+// rescheduled reports whether this request has changed how long the browser is to keep
+// the cookie that is loaded.
+func (s *request) rescheduled(ctx context.Context) bool {
+	return !s.m.cookieExpiry(ctx).Equal(s.cookieExpires)
 }
 
 // expiry returns until when a session that is in use now is to be kept. As uses
