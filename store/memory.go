@@ -26,11 +26,7 @@ type Memory struct {
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	m := &Memory{seed: maphash.MakeSeed()}
-	for i := range m.shards {
-		m.shards[i].users = make(map[string]*user)
-	}
-	return m
+	return &Memory{seed: maphash.MakeSeed()}
 }
 
 // Create implements [Store].
@@ -188,7 +184,7 @@ func (m *Memory) RevokeEveryone(ctx context.Context) error {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		s.users, s.queue = make(map[string]*user), queue{}
+		s.users, s.queue = nil, queue{}
 		s.mu.Unlock()
 	}
 	m.notices.publish("")
@@ -269,6 +265,9 @@ func (s *shard) mayAct(user, by string, now time.Time) bool {
 func (s *shard) add(key string, e *entry) {
 	u := s.users[key]
 	if u == nil {
+		if s.users == nil {
+			s.users = make(map[string]*user)
+		}
 		u = &user{key: strings.Clone(key)}
 		s.users[u.key] = u
 	}
