@@ -59,6 +59,7 @@ func sentinelStore() *store.Redis {
 // TestSentinel shows that the pool in the README follows the primary when another
 // takes over, and that no revocation is lost on the way.
 func TestSentinel(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t)
 	primary.StartReplica(t, nil)
 	for _, sentinel := range redistest.StartSentinels(t, 3, "mymaster", primary) {

@@ -54,6 +54,7 @@ func (n *node) watch(b *browser) context.Context {
 // watches it is in trouble with Redis. That is noticed when the trouble is over,
 // and nothing else ends by it.
 func TestWatchRedisFaults(t *testing.T) {
+	t.Parallel()
 	const long = 6 * time.Second // it takes 5 to notice a connection that is dead without a sign
 	type scene struct {
 		redis  *redistest.Server
@@ -232,6 +233,7 @@ func TestWatchRedisCosts(t *testing.T) {
 // TestWatchRedisWithoutChannel shows that a user of Redis who may use the keys and
 // no channel, as is the default for users since Redis 7, revokes and watches.
 func TestWatchRedisWithoutChannel(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	server.NeedReal(t)
 	server.Do("ACL", "SETUSER", "app", "on", ">secret", "~revoke:*", "resetchannels", "+@all")

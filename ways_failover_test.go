@@ -61,6 +61,7 @@ func (b *browser) opens(s *server) bool {
 // that has not heard of the revocation is promoted. It is no subtest of
 // TestRevokedStaysRevoked, because a store has it or has not.
 func TestRevokedStaysRevokedR12(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(actor, target *browser) answer{
 		"revoke one":    func(actor, target *browser) answer { return actor.delete(apiPath + "/" + target.id()) },
 		"revoke others": func(actor, _ *browser) answer { return actor.delete(apiPath) },
@@ -101,6 +102,7 @@ func TestRevokedStaysRevokedR12(t *testing.T) {
 
 // TestPlainSCSReturnsR12 shows what scs's own store does in the same place.
 func TestPlainSCSReturnsR12(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	plain := redisstore.New(p.primary.Pool())
 	if err := plain.Commit("token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
@@ -129,6 +131,7 @@ func (p *pair) inStep(t *testing.T) {
 // TestRevokedStaysRevokedOnACluster puts the other ways through a cluster, each
 // revocation waiting for a replica.
 func TestRevokedStaysRevokedOnACluster(t *testing.T) {
+	t.Parallel()
 	primaries, _ := redistest.StartReplicatedCluster(t, 3)
 	cluster := &redisc.Cluster{
 		StartupNodes: []string{primaries[0].Addr},
@@ -161,6 +164,7 @@ func TestRevokedStaysRevokedOnACluster(t *testing.T) {
 }
 
 func TestRevocationThatIsNotReplicated(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	st := store.NewRedis(p.primary.Pool())
 	st.Replicas, st.Timeout = 1, 500*time.Millisecond

@@ -30,6 +30,7 @@ func clusterOf(t *testing.T, node *redistest.Server) *redisc.Cluster {
 }
 
 func TestRedisReplicatedCluster(t *testing.T) {
+	t.Parallel()
 	primaries, _ := redistest.StartReplicatedCluster(t, 3)
 	cluster := clusterOf(t, primaries[0])
 	storetest.Run(t, func() store.Store { return replicated(cluster, 1) })
@@ -126,6 +127,7 @@ func soon(t *testing.T, what string, done func() bool) {
 // revocation that was answered is undone, and all goes on when the replica has
 // taken over.
 func TestRedisClusterLosesAPrimary(t *testing.T) {
+	t.Parallel()
 	primaries, replicas := redistest.StartReplicatedCluster(t, 3)
 	cluster := clusterOf(t, primaries[0])
 	st := store.NewRedis(cluster)

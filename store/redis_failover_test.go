@@ -18,6 +18,7 @@ import (
 // it has answered takes no revocation with it. The ways back that do not come from
 // Redis are shown in package revoke.
 func TestRevokedStaysRevoked(t *testing.T) {
+	t.Parallel()
 	t.Run("R12", func(t *testing.T) {
 		for name, end := range endings {
 			t.Run(name, func(t *testing.T) {
@@ -76,6 +77,7 @@ func severed(t *testing.T) (primary, replica *redistest.Server, link *redistest.
 
 // This is the way back that Replicas is there to close.
 func TestRedisRevocationIsLostWithItsPrimary(t *testing.T) {
+	t.Parallel()
 	for name, end := range endings {
 		t.Run(name, func(t *testing.T) {
 			primary, replica, _ := severed(t)
@@ -92,6 +94,7 @@ func TestRedisRevocationIsLostWithItsPrimary(t *testing.T) {
 }
 
 func TestRedisTellsOfReplicasThatDoNotKnow(t *testing.T) {
+	t.Parallel()
 	for name, end := range endings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,6 +124,7 @@ func TestRedisTellsOfReplicasThatDoNotKnow(t *testing.T) {
 }
 
 func TestRedisReturnsWhatHasEndedAndIsNotReplicated(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	primary, _, link := severed(t)
 	st := replicated(primary.Pool(), 1)

@@ -25,6 +25,7 @@ func TestRedis(t *testing.T) {
 }
 
 func TestRedisCluster(t *testing.T) {
+	t.Parallel()
 	nodes := redistest.StartCluster(t, 3)
 	cluster := clusterOf(t, nodes[0]) // and no Refresh: the store finds the others
 	storetest.Run(t, func() store.Store { return patient(cluster) })
