@@ -161,7 +161,7 @@ func (s *request) found(t token, record store.Record, err error) {
 		s.opened = true // what it opened cannot be read
 	case errors.Is(err, store.ErrStale):
 		// A newer token that is in use keeps its session seen. One whose response
-		// was lost does not, and the browser needs a new cookie.
+		// was lost does not, and what the visitor leaves needs a new cookie.
 		s.stale = s.stale || time.Since(record.SeenAt) < staleGrace+s.m.touchInterval()
 	case errors.Is(err, store.ErrRevoked):
 		s.why = revokedError(record)

@@ -21,6 +21,10 @@ var errReplaced = errors.New("revoke: the session could not be saved, and the re
 // [scs.SessionManager.ErrorFunc] and nothing else, and neither the session nor
 // the cookie is lost. Of several cookies of the name, the first that opens a
 // session counts.
+//
+// A response sets or clears the cookie for what its own request has done, and
+// never for what others have: by the time it arrives, the browser may hold the
+// cookie of a newer session.
 func (m *Manager) Track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.request(r.Context()) != nil {
