@@ -24,8 +24,8 @@ import (
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	flag.Parse()
-	if n := flag.Lookup("test.parallel"); n.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		n.Value.Set("8") // most of those that are parallel wait for a Redis to notice something
+	if n := flag.Lookup("test.parallel"); flag.Lookup("test.fuzz").Value.String() == "" && n.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		n.Value.Set("8") // most of what is parallel waits for a Redis to notice something
 	}
 	os.Exit(m.Run())
 }

@@ -31,10 +31,13 @@ func (h *history) understand(in input, a site.Answer) output {
 			b := h.browsers[in.actor]
 			b.tokens = append(b.tokens, token{in.fresh, a.Cookie})
 			h.learn(site.ID(a.Cookie), in.actor)
-		case a.SetCookie:
+		case a.Update == site.Ended:
 			out.answer = droppedEnded
-		default:
+		case a.Update == site.Stale:
 			out.answer = droppedStale
+		default:
+			h.note("%v by %d: answered with neither a cookie nor why", in.kind, in.actor)
+			out.answer = unknown
 		}
 	case use:
 		if a.User != h.user {

@@ -84,9 +84,6 @@ func TestProduction(t *testing.T) {
 	phoneToken := phone.cookie
 	laptop.expect("DELETE", apiPath+"?confirm=true", "", http.StatusOK, `"count":1`)
 	phone.expect("GET", apiPath, "", http.StatusUnauthorized, "session_revoked")
-	if phone.cookie != "" {
-		t.Error("the cookie of a revoked session was not cleared")
-	}
 	laptop.expect("GET", "/me", "", http.StatusOK, "zebedee")
 	p.device("").expect("POST", "/reauthenticate", "user=zebedee", http.StatusUnauthorized, "not signed in")
 
@@ -151,8 +148,8 @@ func TestKeyDroppedTooSoon(t *testing.T) {
 	p.stop(syscall.SIGTERM)
 	d.p = start(t, redisServer, keyB)
 	d.expect("GET", "/me", "", http.StatusServiceUnavailable, "store_unavailable")
-	if d.cookie == "" || !strings.Contains(d.p.log.String(), "its key is missing") {
-		t.Errorf("cookie %q, log:\n%s", d.cookie, &d.p.log)
+	if d.p.waitFor(&d.p.log, "its key is missing"); d.cookie == "" {
+		t.Error("the cookie was cleared")
 	}
 	d.p.stop(syscall.SIGTERM)
 	d.p = start(t, redisServer, keyB+","+keyA)
@@ -173,9 +170,6 @@ func TestNoKeys(t *testing.T) {
 	p.stop(syscall.SIGTERM)
 	d.p = start(t, redisServer, "")
 	d.expect("GET", "/me", "", http.StatusUnauthorized, "not signed in")
-	if d.cookie != "" {
-		t.Error("the cookie of a session that nobody can read was not cleared")
-	}
 	d.expect("POST", "/login", "user=zebedee", http.StatusOK, "")
 }
 

@@ -184,11 +184,11 @@ func (s *soak) write(u *user, by *session, token string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	opened := u.judge(s.figures, "write", by, l, a)
-	if opened && a.Cookie == "" && by.stillCurrent(l) {
+	if opened && a.Update != site.Saved && by.stillCurrent(l) {
 		s.figures.note("write: %s was not saved", by.agent)
 	}
 	by.endWrite(alone, mine, l)
-	if alone && by.writeN == mine && opened && a.Cookie != "" {
+	if alone && by.writeN == mine && opened && a.Update == site.Saved {
 		by.value, by.known = value, true
 	}
 }

@@ -51,9 +51,8 @@ func handler(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	sm := scs.New()
-	sm.Cookie.Persist = false // so that each write that was saved says so, by its cookie
 	sm.Store = redisstore.New(pool)
-	sessions := revoke.New(sm, st)
+	sessions := revoke.New(sm, noting{st})
 	sessions.MaxPerUser = 0
 	sessions.TouchInterval = c.TouchEvery
 	sessions.Limiter = nil
@@ -61,7 +60,7 @@ func handler(c Config) (http.Handler, error) {
 
 	mux := http.NewServeMux()
 	sessions.Mount(mux, apiPath)
-	handle := func(pattern string, needsSession bool, do func(r *http.Request) (any, error)) {
+	handle := func(pattern string, needsSession bool, do func(r *http.Request) (answer, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := sessions.Err(r.Context()); needsSession && err != nil {
 				refuse(w, err)
@@ -75,45 +74,48 @@ func handler(c Config) (http.Handler, error) {
 				refuse(w, err)
 				return
 			}
-			writeJSON(w, http.StatusOK, answer)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusOK) // the session is saved
+			answer.Update = outcome(r.Context())
+			_ = json.NewEncoder(w).Encode(answer)
 		})
 	}
 	userID := func(r *http.Request) string { return sm.GetString(r.Context(), sessions.UserIDKey) }
-	revoked := func(ended []revoke.Session, err error) (any, error) {
+	revoked := func(ended []revoke.Session, err error) (answer, error) {
 		ids := make([]string, len(ended))
 		for i, s := range ended {
 			ids[i] = s.ID
 		}
 		return answer{Revoked: ids}, err
 	}
-	handle("POST /login", false, func(r *http.Request) (any, error) {
+	handle("POST /login", false, func(r *http.Request) (answer, error) {
 		return answer{}, sessions.Login(r.Context(), r.FormValue("user"))
 	})
-	handle("POST /logout", true, func(r *http.Request) (any, error) {
+	handle("POST /logout", true, func(r *http.Request) (answer, error) {
 		return answer{}, sessions.Logout(r.Context())
 	})
-	handle("GET /me", true, func(r *http.Request) (any, error) {
+	handle("GET /me", true, func(r *http.Request) (answer, error) {
 		return answer{User: userID(r), Value: sm.GetString(r.Context(), "value")}, nil
 	})
-	handle("POST /write", true, func(r *http.Request) (any, error) {
+	handle("POST /write", true, func(r *http.Request) (answer, error) {
 		sm.Put(r.Context(), "value", r.FormValue("value"))
 		return answer{User: userID(r)}, nil
 	})
-	handle("POST /renew", true, func(r *http.Request) (any, error) {
+	handle("POST /renew", true, func(r *http.Request) (answer, error) {
 		return answer{User: userID(r)}, sm.RenewToken(r.Context())
 	})
-	handle("POST /revoke-all", true, func(r *http.Request) (any, error) {
+	handle("POST /revoke-all", true, func(r *http.Request) (answer, error) {
 		return revoked(sessions.RevokeAll(r.Context(), userID(r)))
 	})
-	handle("POST /reset", false, func(r *http.Request) (any, error) {
+	handle("POST /reset", false, func(r *http.Request) (answer, error) {
 		return revoked(sessions.RevokeAll(r.Context(), r.FormValue("user")))
 	})
-	handle("POST /reset-everyone", false, func(r *http.Request) (any, error) {
+	handle("POST /reset-everyone", false, func(r *http.Request) (answer, error) {
 		return answer{}, sessions.RevokeEveryone(r.Context())
 	})
 
 	outer := http.NewServeMux()
-	outer.Handle("/", sessions.Track(mux))
+	outer.Handle("/", withOutcome(sessions.Track(mux)))
 	outer.HandleFunc("GET /debug", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, holdings(pool))
 	})
@@ -127,6 +129,7 @@ type answer struct {
 	Value    string   `json:"value,omitempty"`
 	Code     string   `json:"code,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
+	Update   string   `json:"update,omitempty"` // Saved, Ended or Stale
 	Revoked  []string `json:"revoked,omitempty"`
 	Sessions []Listed `json:"sessions,omitempty"`
 }
