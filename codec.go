@@ -131,8 +131,12 @@ func (Codec) Decode(data []byte) (time.Time, map[string]any, error) {
 	return deadline, values, nil
 }
 
+// isGob reports whether data begins as gob does, with the length of a message, and
+// not as Codec does.
+func isGob(data []byte) bool { return len(data) > 0 && (data[0] < 0x80 || data[0] > 0xf7) }
+
 func decode(data []byte) (time.Time, map[string]any, error) {
-	if len(data) > 0 && (data[0] < 0x80 || data[0] > 0xf7) { // the length of a gob message
+	if isGob(data) {
 		var old struct {
 			Deadline time.Time
 			Values   map[string]any

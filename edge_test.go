@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,9 +100,14 @@ func TestRevokedActorStaysOverruled(t *testing.T) {
 				if _, err := s.sessions.RevokeAll(r.Context(), "ann"); !errors.Is(err, revoke.ErrRevoked) {
 					t.Errorf("revoke all: %v", err)
 				}
+				// For another user the application answers.
+				if ended, err := s.sessions.RevokeAll(r.Context(), "bob"); err != nil || len(ended) != 1 {
+					t.Errorf("revoke all of another user: %v, %v", ended, err)
+				}
 			})
 		})
 		b, victim := s.signedIn(t, "ann"), s.signedIn(t, "ann")
+		s.signedIn(t, "bob")
 		id, other = b.id(), victim.id()
 		b.post("/bulk")
 		if victim.get("/me").status != http.StatusOK {
@@ -252,5 +258,76 @@ func TestPanicInTheSaveStep(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
 	if w.Body.Len() != 0 {
 		t.Errorf("answered %q", w.Body)
+	}
+}
+
+// TestDeadlineOfASignIn shows that a deadline that the handler has set holds also
+// where the session takes a fresh token.
+func TestDeadlineOfASignIn(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.handle("POST /visit", func(w http.ResponseWriter, r *http.Request) { s.sm.Put(r.Context(), "cart", "book") })
+		s.handle("POST /in", func(w http.ResponseWriter, r *http.Request) {
+			s.sm.SetDeadline(r.Context(), time.Now().Add(time.Hour))
+			s.sm.Put(r.Context(), "userID", "ann")
+		})
+	})
+	visitor := s.browser(t)
+	visitor.post("/visit")
+	for _, b := range []*browser{s.browser(t), visitor} {
+		b.post("/in")
+	}
+	for _, session := range list(t, s, "ann") {
+		if left := time.Until(session.ExpiresAt); left > time.Hour {
+			t.Errorf("a session that is to last an hour lasts %v", left)
+		}
+	}
+}
+
+// TestGoroutinesOfAHandler shows that what a handler leaves running meets the save
+// step without a race, and without either waiting for the other for good.
+func TestGoroutinesOfAHandler(t *testing.T) {
+	var left sync.WaitGroup
+	s := newServer(t, store.NewMemory())
+	inBackground := map[string]func(ctx context.Context){
+		"commit":         func(ctx context.Context) { s.sm.Commit(ctx) },
+		"destroy":        func(ctx context.Context) { s.sm.Destroy(ctx) },
+		"renew":          func(ctx context.Context) { s.sm.RenewToken(ctx) },
+		"sign in":        func(ctx context.Context) { s.sessions.Login(ctx, "ann") },
+		"switch":         func(ctx context.Context) { s.sessions.Login(ctx, "bob") },
+		"sign out":       func(ctx context.Context) { s.sessions.Logout(ctx) },
+		"prove":          func(ctx context.Context) { s.sessions.Reauthenticated(ctx) },
+		"revoke others":  func(ctx context.Context) { s.sessions.RevokeOthers(ctx) },
+		"revoke all":     func(ctx context.Context) { s.sessions.RevokeAll(ctx, "ann") },
+		"ask who it is":  func(ctx context.Context) { s.sessions.Current(ctx); s.sessions.Err(ctx) },
+		"watch, shortly": func(ctx context.Context) { _, cancel := s.sessions.Watch(ctx); cancel() },
+	}
+	for name, f := range inBackground {
+		t.Run(name, func(t *testing.T) {
+			requests := 3_000
+			if name == "commit" {
+				requests = 30_000
+			}
+			if testing.Short() {
+				requests /= 10
+			}
+			h := s.sessions.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				s.sm.Put(r.Context(), "cart", "book")
+				for range 3 {
+					left.Go(func() { f(r.Context()) })
+				}
+			}))
+			var cookie *http.Cookie
+			for i := range requests {
+				if i%10 == 0 {
+					cookie = &http.Cookie{Name: "session", Value: s.signedIn(t, "ann").cookie}
+				}
+				r := httptest.NewRequest("POST", "/", nil)
+				if i%2 == 0 {
+					r.AddCookie(cookie)
+				}
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			left.Wait()
+		})
 	}
 }

@@ -46,7 +46,7 @@ const (
 	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site
 	RateLimited        Kind = "rate_limited"         // once until a request is let through again
 	StepUpRefused      Kind = "step_up_refused"      // by Authorize
-	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once a minute of a session and an address
+	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and an address
 	AddressChanged     Kind = "address_changed"
 	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
 	StoreFailed        Kind = "store_failed"
@@ -62,9 +62,6 @@ const (
 	ReasonEvicted       = store.Evicted
 	ReasonMerged        = "merged" // into another session, by MergeSession
 )
-
-// reuseInterval is how long the use of a revoked token counts as one.
-const reuseInterval = time.Minute
 
 var levels = map[Kind]slog.Level{
 	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn,
@@ -167,13 +164,11 @@ func (m *Manager) evicted(ctx context.Context, userID, by string, records []stor
 // revokedTokenUsed raises that a revoked token was presented. A browser goes on
 // presenting it until its user signs in again, and that is one use, not many.
 func (s *request) revokedTokenUsed(tombstone store.Record) {
-	isNew := false
-	s.m.reuses.with(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(last *time.Time) {
-		if now := time.Now(); now.Sub(*last) >= reuseInterval {
-			*last, isNew = now, true
-		}
+	var known bool
+	s.m.reuses.with(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(raised *bool) {
+		known, *raised = *raised, true
 	})
-	if isNew {
+	if !known {
 		s.emit(s.http.Context(), Event{
 			Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason,
 		})

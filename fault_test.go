@@ -147,6 +147,13 @@ func (f *failingStore) Create(ctx context.Context, r store.Record, limit int) ([
 	return f.Store.Create(ctx, r, limit)
 }
 
+func (f *failingStore) Find(ctx context.Context, user, id string) (store.Record, error) {
+	if f.fail("Find") {
+		return store.Record{}, errDown
+	}
+	return f.Store.Find(ctx, user, id)
+}
+
 func (f *failingStore) Touch(ctx context.Context, user, id string, t store.Touch) error {
 	if f.fail("Touch") {
 		return errDown
@@ -159,6 +166,29 @@ func (f *failingStore) Revoke(ctx context.Context, user, id string, why store.Re
 		return store.Record{}, errDown
 	}
 	return f.Store.Revoke(ctx, user, id, why)
+}
+
+// TestFailureAfterAdoption shows that a store that fails just after it has adopted
+// a session does not keep its new cookie from the browser.
+func TestFailureAfterAdoption(t *testing.T) {
+	var finds int
+	s := newServer(t, &failingStore{Store: store.NewMemory(), fail: func(m string) bool {
+		if m == "Find" {
+			finds++
+		}
+		return m == "Find" && finds == 2
+	}})
+	b := s.browser(t)
+	b.s = newPlainServer(t, s)
+	b.post("/login?user=ann")
+	b.s = s
+	old := b.cookie
+	if got := b.get("/me"); got.body != "ann" || b.cookie == old || s.log.count(revoke.StoreFailed) != 1 {
+		t.Errorf("%d %q, cookie %q after %d look-ups:\n%s", got.status, got.body, b.cookie, finds, s.log)
+	}
+	if got := b.get("/me"); got.body != "ann" {
+		t.Errorf("afterwards: %d %q", got.status, got.body)
+	}
 }
 
 // TestFailedSignInLeavesTheVisitor shows that a sign-in that cannot be stored

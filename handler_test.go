@@ -377,13 +377,19 @@ func TestRevokedSessionRevokesNobody(t *testing.T) {
 	eachStore(t, func(t *testing.T, st store.Store) {
 		var target string
 		s := newServer(t, st, func(s *server) {
+			s.sessions.TouchInterval = 0
 			s.handle("POST /stream", func(w http.ResponseWriter, r *http.Request) {
 				current, _ := s.sessions.Current(r.Context())
 				if err := s.sessions.Revoke(context.Background(), "ann", current.ID); err != nil {
 					t.Error(err)
 				}
-				s.sm.Put(r.Context(), "cart", "book")
+				if r.FormValue("cart") != "" {
+					s.sm.Put(r.Context(), "cart", r.FormValue("cart"))
+				}
 				http.NewResponseController(w).Flush()
+				if _, ok := s.sessions.Current(r.Context()); ok || !errors.Is(s.sessions.Err(r.Context()), revoke.ErrUnauthenticated) {
+					t.Error("the session that the save step has found revoked is current")
+				}
 				if err := s.sessions.Revoke(r.Context(), "ann", target); !errors.Is(err, revoke.ErrUnauthenticated) {
 					t.Errorf("Revoke: %v", err)
 				}
@@ -392,13 +398,80 @@ func TestRevokedSessionRevokesNobody(t *testing.T) {
 				}
 			})
 		})
-		revoked, other := s.signedIn(t, "ann"), s.signedIn(t, "ann")
+		other := s.signedIn(t, "ann")
 		target = other.id()
-		revoked.post("/stream")
+		s.signedIn(t, "ann").post("/stream")
+		s.signedIn(t, "ann").post("/stream?cart=book")
 		if got := other.get("/me"); got.body != "ann" {
 			t.Errorf("the other session: %d %q", got.status, got.body)
 		}
 	})
+}
+
+// TestOvertakenByARenewal shows that a request whose write was dropped, as its
+// session has a newer token, is in that session all the same.
+func TestOvertakenByARenewal(t *testing.T) {
+	eachStore(t, func(t *testing.T, st store.Store) {
+		var b *browser
+		s := newServer(t, st, func(s *server) {
+			s.handle("POST /renew", func(w http.ResponseWriter, r *http.Request) { s.sm.RenewToken(r.Context()) })
+			s.handle("POST /stream", func(w http.ResponseWriter, r *http.Request) {
+				b.post("/renew")
+				s.sm.Put(r.Context(), "cart", "book")
+				http.NewResponseController(w).Flush()
+				if ended, err := s.sessions.RevokeOthers(r.Context()); err != nil || len(ended) != 1 {
+					t.Errorf("RevokeOthers: %v, %v", ended, err)
+				}
+			})
+		})
+		other := s.signedIn(t, "ann")
+		b = s.signedIn(t, "ann")
+		late := &browser{t: t, s: s, cookie: b.cookie}
+		late.post("/stream")
+		if b.get("/me").body != "ann" || other.get("/me").status != http.StatusUnauthorized {
+			t.Error("the wrong session has ended")
+		}
+	})
+}
+
+// TestSignedInAnewRevokes shows that who signs in in a request whose session was
+// revoked meanwhile is in that new session from then on.
+func TestSignedInAnewRevokes(t *testing.T) {
+	for _, as := range []string{"ann", "bob"} {
+		eachStore(t, func(t *testing.T, st store.Store) {
+			var one, all *browser
+			s := newServer(t, st, func(s *server) {
+				s.handle("POST /again", func(w http.ResponseWriter, r *http.Request) {
+					current, _ := s.sessions.Current(r.Context())
+					if err := s.sessions.Revoke(context.Background(), "ann", current.ID); err != nil {
+						t.Error(err)
+					}
+					if _, err := s.sessions.RevokeOthers(r.Context()); !errors.Is(err, revoke.ErrRevoked) {
+						t.Errorf("RevokeOthers: %v", err)
+					}
+					if err := s.sessions.Login(r.Context(), as); err != nil {
+						t.Error(err)
+					}
+					http.NewResponseController(w).Flush()
+					if err := s.sessions.Revoke(r.Context(), as, one.id()); err != nil {
+						t.Errorf("Revoke, signed in: %v", err)
+					}
+					if ended, err := s.sessions.RevokeOthers(r.Context()); err != nil || len(ended) != 1 {
+						t.Errorf("RevokeOthers, signed in: %v, %v", ended, err)
+					}
+				})
+			})
+			one, all = s.signedIn(t, as), s.signedIn(t, as)
+			b := s.signedIn(t, "ann")
+			b.post("/again")
+			if one.get("/me").status != http.StatusUnauthorized || all.get("/me").status != http.StatusUnauthorized {
+				t.Error("a session lives whose revocation was answered")
+			}
+			if got := b.get("/me"); got.body != as {
+				t.Errorf("the new session: %d %q", got.status, got.body)
+			}
+		})
+	}
 }
 
 func TestHandlerOutsideTrackPanics(t *testing.T) {

@@ -34,7 +34,7 @@ type request struct {
 	once   sync.Once // guards the save step
 	failed bool      // the save step failed, and the response is its error
 
-	mu    sync.Mutex
+	mu    sync.Mutex // not to be held in a call to scs, which has its own lock when it calls the router
 	phase phase
 
 	token   string        // the cookie that is loaded
@@ -48,7 +48,8 @@ type request struct {
 	release bool          // scs asked to delete the token that is loaded
 	leaving bool          // the request is to end that session
 
-	cookieExpires time.Time // of the cookie that is loaded; see cookieExpiry
+	deadline      time.Time // of the data as it was stored
+	cookieExpires time.Time // the cookieExpiry that the client was given
 
 	unreadable bool          // a cookie was presented whose data cannot be read
 	stale      bool          // a cookie was presented whose session has a newer one
@@ -98,6 +99,7 @@ func (s *request) load() error {
 			s.stale = true // for all that is known it is a live one
 			break
 		}
+		s.adopted = false
 		ctx, err := s.open(base, cookie.Value)
 		if err != nil {
 			return err
@@ -138,7 +140,10 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 		// request that was under way; in the data it stands.
 		return nil, nil
 	}
-	s.userID, s.cookieExpires = s.m.userID(ctx), s.m.cookieExpiry(ctx)
+	s.userID, s.deadline, s.cookieExpires = s.m.userID(ctx), s.m.sm.Deadline(ctx), s.m.cookieExpiry(ctx)
+	if s.record == nil && !s.cookieExpires.IsZero() && s.m.isFromPlainSCS(s.data) {
+		s.cookieExpires = time.Now() // or within the idle timeout, which each response put off
+	}
 	switch {
 	case s.record == nil && s.userID != "":
 		return s.adopt(base, ctx, userKey(s.userID))
@@ -150,6 +155,13 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 		return nil, nil
 	}
 	return ctx, nil
+}
+
+// isFromPlainSCS reports whether a visitor's data was stored before revoke came.
+// Under a codec of the application's own that cannot be told.
+func (m *Manager) isFromPlainSCS(data []byte) bool {
+	_, ours := m.sm.Codec.(Codec)
+	return ours && isGob(data)
 }
 
 // found notes what the cookie that is being loaded opened.
@@ -261,10 +273,25 @@ func (s *request) live() (*store.Record, string) {
 	return s.record, s.userID
 }
 
-// end notes that the request's session has ended.
-func (s *request) end(why *RevokedError) {
+// hasProved reports whether the user proved who they are in this request.
+func (s *request) hasProved() bool {
 	s.mu.Lock()
-	s.ended, s.why = true, why
+	defer s.mu.Unlock()
+	return s.proved
+}
+
+// end notes that the request has ended its session.
+func (s *request) end() {
+	s.mu.Lock()
+	s.ended, s.why = true, nil
+	s.mu.Unlock()
+}
+
+// join notes that the request belongs to a session from now on, with data of
+// which nothing is stored yet.
+func (s *request) join(record *store.Record, userID string) {
+	s.mu.Lock()
+	s.record, s.userID, s.data, s.ended, s.overruled, s.why = record, userID, nil, false, false, nil
 	s.mu.Unlock()
 }
 
@@ -284,13 +311,15 @@ func (s *request) overrule(why *RevokedError) {
 	s.mu.Unlock()
 }
 
-func (s *request) isOverruled() bool {
+// isOverruled reports whether the request is in a session of the user's that was
+// revoked from elsewhere.
+func (s *request) isOverruled(userID string) bool {
 	if s == nil {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.overruled
+	return s.overruled && s.userID == userID
 }
 
 // issue notes the cookie of the response.

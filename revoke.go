@@ -121,7 +121,7 @@ func (m *Manager) RevokeEveryone(ctx context.Context) error {
 // have ended with ErrNotReplicated too.
 func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocation) ([]Session, error) {
 	s := m.request(ctx)
-	if s.isOverruled() && userID == s.userID {
+	if s.isOverruled(userID) {
 		return nil, m.Err(ctx)
 	}
 	actor, actorUser := m.current(ctx)
@@ -194,7 +194,8 @@ func all(keep string) revocation {
 // signedOut makes the request one without a session: its data is dropped, so
 // that nothing of it is saved again.
 func (m *Manager) signedOut(ctx context.Context, s *request) {
-	s.end(nil)
+	s.leave()
+	s.end()
 	_ = m.sm.Destroy(ctx) // deletes nothing: the session has ended
 }
 

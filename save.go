@@ -28,18 +28,22 @@ func (s *request) save(w http.ResponseWriter) error {
 		if err := s.logOut(ctx); err != nil {
 			return err
 		}
-		if userID != "" && s.isOverruled() && s.m.sm.Token(ctx) == s.token {
+		if userID != "" && s.isOverruled(signedIn) && s.m.sm.Token(ctx) == s.token {
 			// Revoked meanwhile, and not signed in again: its data goes to no other
 			// user.
-			s.clearCookie(w)
+			s.drop(ctx, w)
 			return nil
 		}
 	}
-	if clean, err := s.takeOver(ctx, userID); err != nil || !clean {
+	clean, err := s.takeOver(ctx, userID)
+	if err != nil {
 		return err
 	}
 	record, _ := s.live()
 	switch {
+	case !clean:
+		s.drop(ctx, w)
+		return nil
 	case record != nil:
 		return s.saveSession(ctx, w)
 	case userID != "":
@@ -80,7 +84,7 @@ func (s *request) logOut(ctx context.Context) error {
 		s.overrule(nil)
 		return nil
 	}
-	s.end(nil)
+	s.end()
 	s.emit(ctx, Event{Kind: LoggedOut, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID, Reason: ReasonLoggedOut, Count: 1})
 	return nil
 }
@@ -96,9 +100,7 @@ func (s *request) takeOver(ctx context.Context, userID string) (clean bool, err 
 		case record != nil && record.User == source.User && record.ID == source.ID:
 			continue
 		case record == nil && userID != "" && userKey(userID) == source.User:
-			s.mu.Lock()
-			s.record, s.userID, s.data, s.ended = &source, userID, nil, false
-			s.mu.Unlock()
+			s.join(&source, userID)
 			continue
 		}
 		_, err := s.m.sessions.Revoke(context.WithoutCancel(ctx), source.User, source.ID,
@@ -135,9 +137,7 @@ func (s *request) signIn(ctx context.Context, w http.ResponseWriter, userID stri
 	s.releaseVisitor(ctx)
 	s.emit(ctx, Event{Kind: SignedIn, UserID: userID, SessionID: write.record.ID, ActorID: write.record.ID, Count: 1})
 	s.m.evicted(ctx, userID, write.record.ID, write.evicted)
-	s.mu.Lock()
-	s.record, s.userID, s.ended, s.why = &write.record, userID, false, nil
-	s.mu.Unlock()
+	s.join(&write.record, userID)
 	return nil
 }
 
@@ -156,7 +156,7 @@ func (s *request) saveSession(ctx context.Context, w http.ResponseWriter) error 
 		write.renewed = takenOver || s.m.sm.Token(ctx) != s.token
 		write.record.SeenAt, write.record.ExpiresAt = now(), s.m.expiry(s.m.sm.Deadline(ctx))
 		write.record.Client = s.m.describedClient(s.http).encode()
-		if s.proved {
+		if s.hasProved() {
 			write.record.ProvedAt = write.record.SeenAt
 		}
 		secret, err := s.commit(ctx, write)
@@ -171,23 +171,28 @@ func (s *request) saveSession(ctx context.Context, w http.ResponseWriter) error 
 			}
 			s.addressChanged(ctx)
 			return nil
-		case errors.Is(err, store.ErrStale):
-			return nil // the browser may hold the newer cookie already
+		case ignoreEnded(err) != nil:
+			return fmt.Errorf("revoke: save session: %w", err)
 		case err != nil:
-			return s.drop(err)
+			if !errors.Is(err, store.ErrStale) {
+				s.overrule(nil)
+			}
+			s.drop(ctx, w)
+			return nil
 		}
 	}
-	if err := s.touch(ctx); err != nil {
-		return s.drop(err)
+	if !s.touch(ctx) {
+		s.overrule(nil)
+		return nil
 	}
-	if s.adopted && !s.isStale(ctx, presented) {
+	if s.adopted && !s.isDead(ctx, presented) {
 		s.setCookie(w, presented)
 	}
 	return nil
 }
 
-// isStale reports whether it is known that a token opens nothing any more.
-func (s *request) isStale(ctx context.Context, t token) bool {
+// isDead reports whether it is known that a token opens nothing any more.
+func (s *request) isDead(ctx context.Context, t token) bool {
 	_, err := s.m.find(context.WithoutCancel(ctx), t)
 	if ignoreEnded(err) != nil {
 		s.storeFailed(fmt.Errorf("revoke: adopt session: %w", err))
@@ -196,13 +201,14 @@ func (s *request) isStale(ctx context.Context, t token) bool {
 	return err != nil
 }
 
-// touch notes that the session is in use, at most once a TouchInterval. That the
-// note could not be taken costs the user nothing.
-func (s *request) touch(ctx context.Context) error {
+// touch notes that the session is in use, at most once a TouchInterval, and
+// reports whether it may be. That the note could not be taken costs the user
+// nothing.
+func (s *request) touch(ctx context.Context) (live bool) {
 	now := now()
 	moved := !sameAddress(s.record.Client, s.m.clientIP(s.http))
 	if !moved && now.Sub(s.record.SeenAt) < s.m.touchInterval() {
-		return nil
+		return true
 	}
 	err := s.m.sessions.Touch(context.WithoutCancel(ctx), s.record.User, s.record.ID, store.Touch{
 		SeenAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)), Client: s.m.describedClient(s.http).encode(),
@@ -211,30 +217,27 @@ func (s *request) touch(ctx context.Context) error {
 	case err == nil:
 		s.addressChanged(ctx)
 	case ignoreEnded(err) == nil:
-		return err
+		return false
 	default:
 		s.storeFailed(fmt.Errorf("revoke: touch session: %w", err))
 	}
-	return nil
+	return true
 }
 
-// drop ends a save step that has found its session ended: nothing is written,
-// and the handler's response is delivered whole.
-func (s *request) drop(err error) error {
-	if ignoreEnded(err) != nil {
-		return fmt.Errorf("revoke: save session: %w", err)
+// drop ends a save step whose data must not be saved: the handler's response is
+// delivered all the same, and the cookie goes where the request has signed out.
+func (s *request) drop(ctx context.Context, w http.ResponseWriter) {
+	if s.isLeaving(ctx) {
+		s.clearCookie(w)
 	}
-	s.overrule(nil)
-	return nil
 }
 
 // saveVisitor does what LoadAndSave does, for a session without a user.
 func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error {
 	sm := s.m.sm
-	modified := s.changed(ctx)
+	modified, leaving := s.changed(ctx), s.isLeaving(ctx)
 	s.mu.Lock()
 	ended, release := s.ended, s.release && !s.ended
-	forgotten := s.leaving || s.unreadable || sm.Status(ctx) == scs.Destroyed && !s.overruled
 	s.mu.Unlock()
 	if ended {
 		// Of a session that ended, only data that is left goes on.
@@ -246,7 +249,7 @@ func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error 
 		}
 	}
 	switch {
-	case modified && s.stale:
+	case modified && s.stale && !leaving:
 		// A cookie now would take the place of the newer one.
 	case modified:
 		write := &write{kind: visit}
@@ -265,8 +268,16 @@ func (s *request) saveVisitor(ctx context.Context, w http.ResponseWriter) error 
 			return fmt.Errorf("revoke: destroy session: %w", err)
 		}
 		s.clearCookie(w)
-	case forgotten:
+	case leaving || s.unreadable && !s.stale:
 		s.clearCookie(w)
 	}
 	return nil
+}
+
+// isLeaving reports whether the request has signed out, or was to.
+func (s *request) isLeaving(ctx context.Context) bool {
+	destroyed := s.m.sm.Status(ctx) == scs.Destroyed
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaving || destroyed && !s.overruled
 }

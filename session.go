@@ -106,8 +106,8 @@ type Manager struct {
 	hook     hook
 	patterns patterns
 	watch    watch
-	limited  recent[bool]      // by the limiter's key: whether it is over the limit
-	reuses   recent[time.Time] // by session and address: when a revoked token was last raised as used
+	limited  recent[bool] // by the limiter's key: whether it is over the limit
+	reuses   recent[bool] // by session and address: whether the use of its token was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
@@ -127,7 +127,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		sessions:      st,
 		patterns:      patterns{windows: recent[window]{size: maxKeys}},
 		limited:       recent[bool]{size: maxKeys},
-		reuses:        recent[time.Time]{size: maxKeys},
+		reuses:        recent[bool]{size: maxKeys},
 	}
 	m.router = &router{m: m, visitors: sm.Store}
 	sm.Store = m.router
@@ -228,8 +228,10 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 // the session may still be live, but for [ErrNotReplicated], with which it has
 // ended and the cookie goes.
 func (m *Manager) Logout(ctx context.Context) error {
+	if s := m.request(ctx); s != nil {
+		s.leave()
+	}
 	if record, userID := m.current(ctx); record != nil {
-		m.request(ctx).leave()
 		ended, err := m.end(ctx, userID, ReasonLoggedOut, one(record.ID))
 		if len(ended) > 0 {
 			m.emit(ctx, Event{Kind: LoggedOut, UserID: userID, SessionID: record.ID, ActorID: record.ID, Reason: ReasonLoggedOut, Count: 1})

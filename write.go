@@ -81,7 +81,14 @@ func (s *request) freshenToken(ctx context.Context) error {
 	if s.token == "" || s.m.sm.Token(ctx) != s.token {
 		return nil
 	}
-	return s.m.sm.RenewToken(ctx)
+	deadline := s.m.sm.Deadline(ctx)
+	if err := s.m.sm.RenewToken(ctx); err != nil {
+		return err
+	}
+	if !deadline.Equal(s.deadline) { // the handler has set it
+		s.m.sm.SetDeadline(ctx, deadline)
+	}
+	return nil
 }
 
 // releaseVisitor deletes the visitor's session that this request came with and
@@ -103,7 +110,7 @@ func (s *request) setCookie(w http.ResponseWriter, t token) {
 	s.m.sm.WriteSessionCookie(s.ctx, w, t.String(), s.m.sm.Deadline(s.ctx))
 }
 
-// clearCookie makes the client forget its token, as setCookie does.
+// clearCookie makes the client forget its token.
 func (s *request) clearCookie(w http.ResponseWriter) {
 	s.m.sm.WriteSessionCookie(s.ctx, w, "", time.Time{})
 }

@@ -193,8 +193,8 @@ func (s *soak) rest() (r rest, err error) {
 	return r, err
 }
 
-// What may be there more than before: what varies by itself, and the 20,000
-// patterns at most that a Manager remembers of revoked tokens in use.
+// What may be there more than before: what varies by itself, and the uses of
+// revoked tokens, 20,000 at most, that a Manager remembers, and the patterns in them.
 const (
 	moreGoroutines = 3
 	moreFiles      = 2 // besides the connections in the pool
