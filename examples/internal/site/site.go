@@ -51,11 +51,14 @@ func New(sm *scs.SessionManager, sessions *revoke.Manager) *http.ServeMux {
 	})))
 
 	mux.Handle("POST /logout", sameOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Logout(r.Context()); err != nil {
+		switch err := sessions.Logout(r.Context()); {
+		case err == nil:
+			fmt.Fprintln(w, "Signed out.")
+		case errors.Is(err, revoke.ErrNotReplicated):
+			http.Error(w, "Signed out, but not on every replica yet: after a failover you could be signed in again.", http.StatusServiceUnavailable)
+		default:
 			http.Error(w, "Sign-out failed. Try again.", http.StatusServiceUnavailable)
-			return
 		}
-		fmt.Fprintln(w, "Signed out.")
 	})))
 
 	mux.HandleFunc("GET /me", func(w http.ResponseWriter, r *http.Request) {
