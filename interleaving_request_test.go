@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/revoke-sessions/revoke"
 )
@@ -25,6 +26,11 @@ var toWrite = kind{"writes 'cart'", func(x *exchange, _ http.ResponseWriter, ctx
 var toRenew = kind{"renews its token", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
 	x.renewing(x.loaded)
 	x.must(x.sm.RenewToken(ctx))
+}}
+
+// toProlong has the browser keep its cookie for longer.
+var toProlong = kind{"prolongs its session", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
+	x.sm.SetDeadline(ctx, time.Now().Add(48*time.Hour))
 }}
 
 var toProve = kind{"proves who it is", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {

@@ -33,6 +33,7 @@ var requests = []part{
 	in(laptop, toRead),
 	in(laptop, toWrite),
 	in(laptop, toRenew),
+	in(laptop, toProlong),
 	in(laptop, toProve),
 	in(laptop, toSignInAs(ann)),
 	in(laptop, toSignInAs(bob)),
