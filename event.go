@@ -175,8 +175,8 @@ func (s *request) revokedTokenUsed(tombstone store.Record) {
 	}
 }
 
-func (s *request) addressChanged(ctx context.Context) {
-	if !sameAddress(s.record.Client, s.m.clientIP(s.http)) {
-		s.emit(ctx, Event{Kind: AddressChanged, UserID: s.userID, SessionID: s.record.ID, ActorID: s.record.ID})
+func (s *request) addressChanged(ctx context.Context, at membership) {
+	if !sameAddress(at.record.Client, s.m.clientIP(s.http)) {
+		s.emit(ctx, Event{Kind: AddressChanged, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
 	}
 }

@@ -87,5 +87,3 @@ func (m *Manager) unavailable(w http.ResponseWriter, _ *http.Request, err error)
 	}
 	problemOf(errStoreUnavailable).write(w)
 }
-
-var errStoreUnavailable = errors.New("store unavailable")

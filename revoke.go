@@ -1,18 +1,3 @@
-// Package revoke lets the users of a server see where they are signed in, end
-// one of those sessions, or end all but the one in hand, and be certain that it
-// is over.
-//
-// It works on top of [github.com/alexedwards/scs/v2]. A [Manager] keeps
-// signed-in sessions in a [store.Store], where all of a user's sessions live
-// together, and [Manager.Track] takes the place of scs's LoadAndSave:
-//
-//	sessions := revoke.New(sm, store.NewMemory())
-//	sessions.Mount(mux, "/api/auth/sessions")
-//	http.ListenAndServe(":4000", sessions.Track(mux))
-//
-// The promise: once a revocation has been answered, no token of that session
-// opens anything again, whatever was in flight at the time, on any node, and
-// nobody but its owner could have asked for it.
 package revoke
 
 import (
@@ -23,18 +8,13 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// ErrNotReplicated means that sessions have ended, but that replicas which may
-// take over do not all know yet: see [store.Redis.Replicas]. It is safe to try
-// again, until the answer is no error or [ErrNotFound].
-var ErrNotReplicated = store.ErrNotReplicated
-
-// Revoke ends one session of a user. It returns [ErrNotFound] where that user
-// has no such session, whoever else may have one.
+// Revoke ends one session of a user. If that user has no such session, whoever
+// else may have one, it returns [ErrNotFound].
 //
-// Called in a request of that user's, it needs the request's own session to be
-// live, in the same atomic step, and otherwise revokes nothing and returns an
-// error that is [ErrUnauthenticated]. To revoke the request's own session is to
-// log out.
+// If ctx is that of a request by the same user, the request's own session must
+// be live. The store checks this in the same atomic step. If it is not, Revoke
+// does nothing and returns an error that is [ErrUnauthenticated]. To revoke the
+// request's own session is to log out.
 //
 // On an error that is [ErrNotReplicated] the session has ended, or had before. On
 // any other the outcome is unknown, and it is safe to try again.
@@ -42,19 +22,20 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if err := m.authorize(ctx, Revoked, userID, id); err != nil {
 		return fmt.Errorf("revoke: revoke session: %w", err)
 	}
+	target := id
+	if !validID(id) {
+		id, target = "", noID // the same work as for any unknown id
+	}
 	actor := m.actorID(ctx)
-	ended, err := m.end(ctx, userID, ReasonRevoked, one(id))
+	ended, err := m.end(ctx, userID, ReasonRevoked, func(ctx context.Context, user string, why store.Revocation) ([]store.Record, error) {
+		return oneEnded(m.sessions.Revoke(ctx, user, target, why))
+	})
 	switch {
-	case errors.Is(err, ErrNotFound) && errors.Is(err, ErrNotReplicated):
-		err = ErrNotReplicated // it had ended before, and that it is gone must not be claimed yet
-	case errors.Is(err, ErrNotFound):
-		if !validID(id) {
-			id = ""
-		}
-		m.emit(ctx, Event{Kind: Refused, UserID: userID, SessionID: id, ActorID: actor})
-		return ErrNotFound
 	case len(ended) > 0:
 		m.emit(ctx, Event{Kind: Revoked, UserID: userID, SessionID: ended[0].ID, ActorID: actor, Reason: ReasonRevoked, Count: 1})
+	case errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotReplicated):
+		m.emit(ctx, Event{Kind: Refused, UserID: userID, SessionID: id, ActorID: actor})
+		return ErrNotFound
 	}
 	return failed("revoke session", err)
 }
@@ -70,7 +51,9 @@ func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 	if err := m.authorize(ctx, RevokedOthers, userID, ""); err != nil {
 		return nil, fmt.Errorf("revoke: revoke other sessions: %w", err)
 	}
-	ended, err := m.end(ctx, userID, ReasonRevokedOthers, all(record.ID))
+	ended, err := m.end(ctx, userID, ReasonRevokedOthers, func(ctx context.Context, user string, why store.Revocation) ([]store.Record, error) {
+		return m.sessions.RevokeAll(ctx, user, record.ID, why)
+	})
 	if err == nil || len(ended) > 0 {
 		m.emit(ctx, Event{Kind: RevokedOthers, UserID: userID, ActorID: record.ID, Reason: ReasonRevokedOthers, Count: len(ended)})
 	}
@@ -82,10 +65,12 @@ func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 // or an account that is closed. Change the password first: a sign-in that is
 // under way with the old one is a session of its own.
 //
-// A user who is to stay signed in takes a new session by [Manager.Login].
+// To keep the user signed in on this device, call [Manager.Login] afterwards.
 func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, error) {
 	actor := m.actorID(ctx)
-	ended, err := m.end(ctx, userID, ReasonRevokedAll, all(""))
+	ended, err := m.end(ctx, userID, ReasonRevokedAll, func(ctx context.Context, user string, why store.Revocation) ([]store.Record, error) {
+		return m.sessions.RevokeAll(ctx, user, "", why)
+	})
 	if err == nil || len(ended) > 0 {
 		m.emit(ctx, Event{Kind: RevokedAll, UserID: userID, ActorID: actor, Reason: ReasonRevokedAll, Count: len(ended)})
 	}
@@ -97,48 +82,49 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, erro
 // came and have not been used since, if that store can be iterated.
 func (m *Manager) RevokeEveryone(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	// The visitors come first: see stillThere.
-	err := m.router.forgetSignedIn(ctx)
-	late := m.sessions.RevokeEveryone(ctx)
-	if !errors.Is(late, ErrNotReplicated) {
-		err, late = errors.Join(err, late), nil
+	visitorsErr := m.router.forgetSignedIn(ctx) // first: see stillThere
+	err := m.sessions.RevokeEveryone(ctx)
+	if visitorsErr != nil {
+		err = errors.Join(visitorsErr, err)
 	}
+	err = failed("revoke everyone", err)
 	if err != nil {
-		err = failed("revoke everyone", err)
 		m.storeFailed(ctx, err)
+	}
+	if visitorsErr != nil || err != nil && !errors.Is(err, ErrNotReplicated) {
 		return err
 	}
-	m.notReplicated(ctx, late)
 	actor := m.actorID(ctx)
 	if actor != "" {
 		m.signedOut(ctx, m.request(ctx))
 	}
 	m.emit(ctx, Event{Kind: RevokedEveryone, ActorID: actor})
-	return failed("revoke everyone", late)
+	return err
 }
 
-// end ends sessions of one user by one call of the store. It returns those that
-// have ended with ErrNotReplicated too.
-func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocation) ([]Session, error) {
+// end ends sessions of one user by one call of the store, and returns those that
+// have ended, also with ErrNotReplicated. If the request has a session of that
+// user, that session acts.
+func (m *Manager) end(ctx context.Context, userID, reason string, revoke func(ctx context.Context, user string, why store.Revocation) ([]store.Record, error)) ([]Session, error) {
 	s := m.request(ctx)
 	if s.isOverruled(userID) {
 		return nil, m.Err(ctx)
 	}
-	actor, actorUser := m.current(ctx)
 	why := store.Revocation{At: now(), Reason: reason}
+	actor, actorUser := m.current(ctx)
 	if actor != nil && actorUser == userID {
 		why.By = actor.ID
 	}
-	// Whoever hangs up during a revocation has asked for it all the same.
+	// Finish the revocation even if the client hangs up.
 	ctx = context.WithoutCancel(ctx)
-	records, err := revoke(ctx, m.sessions, userKey(userID), why)
+	records, err := revoke(ctx, userKey(userID), why)
 	if errors.Is(err, store.ErrActorRevoked) {
 		return nil, m.actorRevoked(ctx, s, actor)
 	}
-	if !m.notReplicated(ctx, err) && err != nil {
-		if ignoreEnded(err) != nil {
-			m.storeFailed(ctx, err)
-		}
+	if errors.Is(err, ErrNotReplicated) || ignoreEnded(err) != nil {
+		m.storeFailed(ctx, err)
+	}
+	if err != nil && !errors.Is(err, ErrNotReplicated) {
 		return nil, err
 	}
 	ended := make([]Session, len(records))
@@ -151,44 +137,27 @@ func (m *Manager) end(ctx context.Context, userID, reason string, revoke revocat
 	return ended, err
 }
 
-// notReplicated reports whether sessions have ended of which replicas may not
-// know, and raises it.
-func (m *Manager) notReplicated(ctx context.Context, err error) bool {
-	if !errors.Is(err, ErrNotReplicated) {
-		return false
+// oneEnded returns the session that a call of Store.Revoke has ended, if it has.
+func oneEnded(record store.Record, err error) ([]store.Record, error) {
+	if record.ID == "" {
+		return nil, err
 	}
-	m.storeFailed(ctx, err)
-	return true
+	return []store.Record{record}, err
 }
 
-// failed says what failed, if anything did.
-func failed(doing string, err error) error {
-	if err == nil {
-		return nil
+// endOne ends one session whose user is no longer in it. It reports false if the
+// session had ended before. If replicas may not know of the end, it counts all the
+// same, that is logged, and the error is ErrNotReplicated.
+func (m *Manager) endOne(ctx context.Context, user, id, reason string) (ended bool, err error) {
+	_, err = m.sessions.Revoke(context.WithoutCancel(ctx), user, id, store.Revocation{At: now(), Reason: reason, By: id})
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrNotReplicated):
+		m.storeFailed(ctx, err)
+		return true, err
 	}
-	return fmt.Errorf("revoke: %s: %w", doing, err)
-}
-
-// A revocation is one call of a store that ends sessions.
-type revocation func(ctx context.Context, st store.Store, user string, why store.Revocation) ([]store.Record, error)
-
-func one(id string) revocation {
-	return func(ctx context.Context, st store.Store, user string, why store.Revocation) ([]store.Record, error) {
-		if !validID(id) {
-			id = noID // the same work as for any unknown id
-		}
-		r, err := st.Revoke(ctx, user, id, why)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, err
-		}
-		return []store.Record{r}, err
-	}
-}
-
-func all(keep string) revocation {
-	return func(ctx context.Context, st store.Store, user string, why store.Revocation) ([]store.Record, error) {
-		return st.RevokeAll(ctx, user, keep, why)
-	}
+	return false, ignoreEnded(err)
 }
 
 // signedOut makes the request one without a session: its data is dropped, so

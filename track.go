@@ -2,16 +2,13 @@ package revoke
 
 import (
 	"bufio"
-	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
-	"slices"
 
 	"github.com/felixge/httpsnoop"
 )
-
-var errReplaced = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
 
 // Track takes the place of scs's LoadAndSave: it loads the session of each
 // request, and saves it before the first byte of the response goes out.
@@ -32,7 +29,7 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Add("Vary", "Cookie")
-		s := &request{m: m, http: r}
+		s := &request{m: m, http: r, before: maps.Clone(w.Header())}
 		if err := s.load(); err != nil {
 			s.fail(w, err)
 			return
@@ -44,39 +41,48 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			}
 		}()
 		s.http = r.WithContext(s.ctx)
-		for name := range w.Header() {
-			s.before = append(s.before, name)
-		}
 		next.ServeHTTP(s.wrap(w), s.http)
 		panicking = false
 		s.begin(w)
 	})
 }
 
-// begin runs the save step, once, and reports whether the response may go out.
+// begin runs the save step, once, and reports whether the response may go out. It
+// may not if the step failed, or if the application's own code panicked in it.
 func (s *request) begin(w http.ResponseWriter) bool {
 	s.once.Do(func() {
 		s.enter(saving)
-		s.failed = true // also where the application's own code panics in it
-		if err := s.save(w); err != nil {
+		cookie, err := s.save(s.ctx)
+		if err != nil {
 			s.fail(w, err)
-		} else {
-			s.failed = false
+			return
+		}
+		s.write(w, cookie)
+		s.enter(saved)
+	})
+	return s.hasSaved()
+}
+
+// abandon runs in the place of the save step if the handler panics: what was to
+// end ends, and nothing is written.
+func (s *request) abandon() {
+	s.once.Do(func() {
+		s.enter(saving)
+		if at := s.membership(); at.standing == live && s.m.userID(s.ctx) != at.userID {
+			if err := s.logOut(s.ctx, at); err != nil {
+				s.storeFailed(err)
+			}
 		}
 		s.enter(saved)
 	})
-	return !s.failed
 }
 
 // fail answers with an error in the place of the handler's response, of which no
 // header is left.
 func (s *request) fail(w http.ResponseWriter, err error) {
 	s.storeFailed(err)
-	for name := range w.Header() {
-		if s.before != nil && !slices.Contains(s.before, name) {
-			w.Header().Del(name)
-		}
-	}
+	clear(w.Header())
+	maps.Copy(w.Header(), s.before)
 	s.m.sm.ErrorFunc(w, s.http, err)
 }
 

@@ -22,25 +22,17 @@ type router struct {
 	visitors scs.Store
 }
 
-var (
-	errSignInOutsideTrack = errors.New("revoke: a sign-in is stored by Track when the response begins, and not otherwise")
-	errOtherUser          = errors.New("revoke: a session's data must go on naming its user")
-	errNotIterable        = errors.New("revoke: the visitors' store does not support iteration")
-)
-
-// FindCtx returns the data behind a token.
+// FindCtx returns the data behind a token: what load has just looked up, or else
+// another session, that is being merged or loaded outside of a request.
 func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	s := r.m.request(ctx)
-	presented, loading := s.presentedAs(key)
-	if !loading {
-		presented = key
+	if s != nil && s.handed.data != nil && s.handed.key == key {
+		return s.handed.data, true, nil
 	}
-	if t, ok := parseToken(presented); ok {
+	if t, ok := parseToken(key); ok {
 		record, err := r.m.find(ctx, t)
-		if loading {
-			s.found(t, record, err)
-		} else if err == nil {
-			s.noteSource(key, record)
+		if err == nil {
+			s.readSource(key, record)
 		}
 		return record.Data, err == nil, ignoreEnded(err)
 	}
@@ -49,12 +41,7 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 	if err != nil || !found {
 		return nil, false, err
 	}
-	if loading {
-		s.foundVisitor(data)
-		return data, true, nil
-	}
-	// Another session is being merged, or loaded outside of a request. One that
-	// names a user is a signed-in one, with all that this means.
+	// Data that names a user is a signed-in session, with all that this means.
 	identity, err := r.identify(data)
 	if err != nil || identity.user == "" {
 		return data, err == nil, err
@@ -69,7 +56,7 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 	if err != nil {
 		return nil, false, ignoreEnded(err)
 	}
-	s.noteSource(key, record)
+	s.readSource(key, record)
 	return record.Data, true, nil
 }
 
@@ -78,15 +65,14 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 // callback of Iterate, it updates a session that is still live under that very
 // token, and fails otherwise.
 func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry time.Time) error {
-	if w, ok := ctx.Value(writeKey{}).(*write); ok {
-		return w.commit(ctx, r, key, data, expiry)
+	if write, ok := ctx.Value(commitKey{}).(commit); ok {
+		return write(ctx, key, data, expiry)
 	}
-	presented, _ := r.m.request(ctx).presentedAs(key)
 	identity, err := r.identify(data)
 	if err != nil {
 		return err
 	}
-	t, ok := parseToken(presented)
+	t, ok := parseToken(r.m.request(ctx).cookieOf(key))
 	switch {
 	case ok && (identity.userID == "" || identity.user != t.user):
 		return errOtherUser
@@ -119,8 +105,7 @@ func (r *router) DeleteCtx(ctx context.Context, key string) error {
 	if s.deferDelete(key) {
 		return nil
 	}
-	presented, _ := s.presentedAs(key)
-	t, ok := parseToken(presented)
+	t, ok := parseToken(s.cookieOf(key))
 	ctx = context.WithoutCancel(ctx)
 	if !ok {
 		if t, ok = r.adoptedAs(ctx, key); !ok {
@@ -130,13 +115,13 @@ func (r *router) DeleteCtx(ctx context.Context, key string) error {
 	if _, err := r.m.findByHash(ctx, t, r.secretHash(key, t)); err != nil {
 		return ignoreEnded(err)
 	}
-	why := store.Revocation{At: now(), Reason: ReasonLoggedOut, By: t.id}
-	_, err := r.m.sessions.Revoke(ctx, t.user, t.id, why)
-	if err == nil || r.m.notReplicated(ctx, err) {
-		r.m.emit(ctx, Event{Kind: LoggedOut, SessionID: t.id, ActorID: t.id, Reason: ReasonLoggedOut, Count: 1})
+	ended, err := r.m.endOne(ctx, t.user, t.id, ReasonLoggedOut)
+	if ended {
+		// scs holds its lock, which whoever takes the event may want.
+		go r.m.emit(ctx, Event{Kind: LoggedOut, SessionID: t.id, ActorID: t.id, Reason: ReasonLoggedOut, Count: 1})
 		return nil
 	}
-	return ignoreEnded(err)
+	return err
 }
 
 // AllCtx serves [scs.SessionManager.Iterate] with the sessions of visitors; a
@@ -181,16 +166,6 @@ func (m *Manager) findByHash(ctx context.Context, t token, secret store.Hash) (s
 		return store.Record{}, store.ErrNotFound
 	}
 	return record, err
-}
-
-// ignoreEnded passes only the errors that mean that a store failed.
-func ignoreEnded(err error) error {
-	for _, ended := range []error{store.ErrNotFound, store.ErrRevoked, store.ErrStale, store.ErrActorRevoked} {
-		if errors.Is(err, ended) {
-			return nil
-		}
-	}
-	return err
 }
 
 // secretHash returns the hash under which a store knows a token. What scs has

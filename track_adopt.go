@@ -148,21 +148,44 @@ func (r *router) forgetSignedIn(ctx context.Context) error {
 	return err
 }
 
-// adopt adopts the session that the presented cookie opened in the visitors'
-// store, or follows the pointer there, and opens it under its new cookie.
-func (s *request) adopt(base, ctx context.Context, user string) (context.Context, error) {
-	router, key := s.m.router, s.m.router.key(s.token)
-	t := router.adopted(user, key)
-	t.secret = s.token
-	if _, ok := parseToken(t.String()); !ok {
-		return nil, nil // no token that scs has made
+// adopt adopts the session that a cookie opened in the visitors' store, and opens
+// it under its new cookie.
+func (s *request) adopt(base context.Context, came arrival, userID string) (opened, error) {
+	t, ok := s.adoptedToken(came.token, userKey(userID))
+	if !ok {
+		return opened{}, nil
 	}
-	if s.userID != "" {
-		err := router.adopt(base, adoption{identity{s.userID, user, s.m.sm.Deadline(ctx)}, t, key, s.data, s.m.describedClient(s.http)})
-		if err != nil && !errors.Is(err, store.ErrRevoked) {
-			return nil, err
-		}
+	router := s.m.router
+	err := router.adopt(base, adoption{
+		identity: identity{userID, t.user, came.deadline},
+		token:    t, key: router.key(came.token), data: came.data, client: s.m.describedClient(s.http),
+	})
+	if err != nil && !errors.Is(err, store.ErrRevoked) {
+		return opened{}, err
 	}
-	s.adopted = true
-	return s.open(base, t.String())
+	return s.openUnseen(base, t)
+}
+
+// follow opens the session that a pointer in the visitors' store leads to.
+func (s *request) follow(base context.Context, came arrival, user string) (opened, error) {
+	t, ok := s.adoptedToken(came.token, user)
+	if !ok {
+		return opened{}, nil
+	}
+	return s.openUnseen(base, t)
+}
+
+// openUnseen opens a session by a token that the client does not have yet.
+func (s *request) openUnseen(base context.Context, t token) (opened, error) {
+	o, err := s.open(base, t.String())
+	o.came.unseen = true
+	return o, err
+}
+
+// adoptedToken returns the token of the session that is adopted from an old
+// cookie. It reports false if scs has not made that cookie.
+func (s *request) adoptedToken(cookie, user string) (token, bool) {
+	t := s.m.router.adopted(user, s.m.router.key(cookie))
+	t.secret = cookie
+	return parseToken(t.String())
 }

@@ -1,0 +1,83 @@
+package revoke
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// Errors, to be tested with [errors.Is]. Any other error means that the store
+// failed, and claims nothing about the outcome.
+var (
+	// ErrNotFound stands for an unknown, expired, malformed or revoked id, and
+	// for somebody else's.
+	ErrNotFound = store.ErrNotFound
+
+	// ErrUnauthenticated means that the request has no session.
+	ErrUnauthenticated = errors.New("unauthenticated")
+
+	// ErrRevoked means that the request's session was revoked. It comes as a
+	// [*RevokedError].
+	ErrRevoked = store.ErrRevoked
+
+	// ErrNotReplicated means that the sessions ended, but that too few replicas
+	// confirmed it in time: see [store.Redis.Replicas]. Retry until you get nil
+	// or ErrNotFound.
+	ErrNotReplicated = store.ErrNotReplicated
+)
+
+// A RevokedError tells the holder of a revoked session's token when and why it
+// was revoked. It is both [ErrRevoked] and [ErrUnauthenticated].
+type RevokedError struct {
+	SessionID string    // the session that was revoked
+	At        time.Time // when
+	Reason    string    // why: one of the Reason constants
+	By        string    // the id of the session that did it; may be empty
+}
+
+func (e *RevokedError) Error() string { return "session revoked: " + e.Reason }
+
+// Is makes the error match [ErrRevoked] and [ErrUnauthenticated].
+func (e *RevokedError) Is(target error) bool {
+	return target == ErrRevoked || target == ErrUnauthenticated
+}
+
+func revokedError(tombstone store.Record) *RevokedError {
+	return &RevokedError{
+		SessionID: tombstone.ID,
+		At:        tombstone.Revoked.At.UTC(),
+		Reason:    tombstone.Revoked.Reason,
+		By:        tombstone.Revoked.By,
+	}
+}
+
+// Errors of the program, or of its data, and not of a store.
+var (
+	errReplaced           = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
+	errNested             = errors.New("revoke: Track is to take the place of LoadAndSave, not to be inside of it")
+	errEncode             = errors.New("encode session")
+	errSignInOutsideTrack = errors.New("revoke: a sign-in is stored by Track when the response begins, and not otherwise")
+	errOtherUser          = errors.New("revoke: a session's data must go on naming its user")
+	errNotIterable        = errors.New("revoke: the visitors' store does not support iteration")
+	errStoreUnavailable   = errors.New("store unavailable")
+)
+
+// ignoreEnded passes only the errors that mean that a store failed.
+func ignoreEnded(err error) error {
+	for _, ended := range []error{store.ErrNotFound, store.ErrRevoked, store.ErrStale, store.ErrActorRevoked} {
+		if errors.Is(err, ended) {
+			return nil
+		}
+	}
+	return err
+}
+
+// failed says what failed, if anything did.
+func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("revoke: %s: %w", doing, err)
+}

@@ -1,0 +1,163 @@
+package revoke
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// A Manager tracks the signed-in sessions of an [scs.SessionManager], so that
+// users can list and end them.
+//
+// Its fields are to be set before it serves requests. Its methods are safe for
+// concurrent use.
+type Manager struct {
+	// UserIDKey is the key of the scs value that says who is signed in: a
+	// string, an integer, or a [fmt.Stringer]. A session is signed in exactly as
+	// long as its data has such a value that is neither the empty string nor the
+	// integer zero. New sets it to "userID".
+	UserIDKey string
+
+	// MaxPerUser limits how many sessions a user can have at once: a sign-in
+	// beyond it evicts the least recently seen. Zero means no limit. New sets it
+	// to 100.
+	MaxPerUser int
+
+	// TouchInterval is how often the time of last use is written, at the most;
+	// a change of the client's address is written at once. Under
+	// [scs.SessionManager.IdleTimeout] a session ends between IdleTimeout and
+	// IdleTimeout + TouchInterval after its last use, never before; of
+	// TouchInterval at most half the IdleTimeout counts. New sets it to one
+	// minute; zero means every request.
+	TouchInterval time.Duration
+
+	// ClientIP says which address a request came from. Nil stands for the
+	// peer's address: headers such as X-Forwarded-For are believed from nobody.
+	// Behind a proxy, set it to a function that knows the proxy.
+	ClientIP func(*http.Request) netip.Addr
+
+	// Device describes a user agent in a few words, as "Firefox on Linux". Nil
+	// stands for [Device].
+	Device func(userAgent string) string
+
+	// Describe, if not nil, adds up to 8 labels to a session from a request that
+	// uses it, as {"place": "Lisbon"}: they are stored with it, and shown in lists
+	// with the address. It is asked when the session is written, at most once a
+	// request.
+	Describe func(*http.Request) map[string]string
+
+	// CrossOrigin guards the handlers that revoke. Nil stands for the zero
+	// [http.CrossOriginProtection], which trusts no other origin.
+	CrossOrigin *http.CrossOriginProtection
+
+	// Anonymize keeps of an address only its /24, or the /48 of an IPv6 one: in
+	// the store, in lists, and in events.
+	Anonymize bool
+
+	// Limiter bounds how often a user, or the address of a client who is not
+	// signed in, may ask for a revocation. It is asked once a request, before
+	// anything else is done. Nil means no limit. New sets it to
+	// NewLimiter(10, time.Minute).
+	Limiter Limiter
+
+	// LimiterFailsClosed refuses requests while the Limiter fails. By default
+	// they are let through, and the failure is logged: a user in trouble must be
+	// able to sign out.
+	LimiterFailsClosed bool
+
+	// Authorize, if not nil, is asked before a session ends others of its user
+	// by Revoke or RevokeOthers. An error refuses: see RecentLogin and Seasoned.
+	Authorize func(context.Context, Action) error
+
+	// Confirm makes the API ask before it revokes all others: a request without
+	// ?confirm=true is told how many sessions would end.
+	Confirm bool
+
+	// Logger takes the audit log. Nil stands for [slog.Default].
+	Logger *slog.Logger
+
+	// OnEvent, if not nil, is called with each event after it was logged, from
+	// one goroutine at a time and none of a request. While it blocks, up to
+	// 1,024 events wait for it; more are dropped, and their number is logged. A
+	// panic in it is logged. What waits when the process ends is lost; the audit
+	// log has it.
+	OnEvent func(Event)
+
+	// Burst is how many revocations by one user, or refusals on how many ids,
+	// are too many, and raise a Suspicious event. The zero value stands for more
+	// than 5 in 10 minutes.
+	Burst Burst
+
+	sm       *scs.SessionManager
+	router   *router
+	sessions store.Store
+	hook     hook
+	patterns patterns
+	watch    watch
+	limited  recent[bool] // by the limiter's key: whether it is over the limit
+	reuses   recent[bool] // by session and address: whether the use of its token was raised
+}
+
+// New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
+// of visitors who have not signed in stay in the store that sm has.
+//
+// It puts a router in the place of sm.Store, so set sm.Store before. Where sm
+// still has the defaults of [scs.New], it installs [Codec], which is faster and
+// reads what was stored by the default, and an ErrorFunc that answers 503
+// Service Unavailable, with nothing of the error, when a store fails.
+func New(sm *scs.SessionManager, st store.Store) *Manager {
+	m := &Manager{
+		UserIDKey:     "userID",
+		MaxPerUser:    100,
+		TouchInterval: time.Minute,
+		Limiter:       NewLimiter(10, time.Minute),
+		sm:            sm,
+		sessions:      st,
+		patterns:      patterns{windows: recent[window]{size: maxKeys}},
+		limited:       recent[bool]{size: maxKeys},
+		reuses:        recent[bool]{size: maxKeys},
+	}
+	m.router = &router{m: m, visitors: sm.Store}
+	sm.Store = m.router
+	if sm.Codec == (scs.GobCodec{}) {
+		sm.Codec = Codec{}
+	}
+	if isDefaultErrorFunc(sm.ErrorFunc) {
+		sm.ErrorFunc = m.unavailable
+	}
+	return m
+}
+
+// isDefaultErrorFunc goes by the name, as functions do not compare: should scs
+// rename it, an application keeps scs's own answer, 500.
+func isDefaultErrorFunc(f func(http.ResponseWriter, *http.Request, error)) bool {
+	if f == nil {
+		return true
+	}
+	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	return name == "github.com/alexedwards/scs/v2.defaultErrorFunc"
+}
+
+// Secure sets the session cookie of sm to what a server in production should
+// use: Secure, HttpOnly, SameSite=Lax, Path=/, no Domain, and a name that begins
+// with __Host-, under which browsers accept it from this very host over HTTPS
+// only (RFC 6265bis, section 4.1.3.2).
+//
+// The new name signs out those who hold a cookie under the old one.
+func Secure(sm *scs.SessionManager) {
+	c := &sm.Cookie
+	if !strings.HasPrefix(c.Name, "__Host-") {
+		c.Name = "__Host-" + c.Name
+	}
+	c.Secure, c.HttpOnly, c.SameSite = true, true, http.SameSiteLaxMode
+	c.Path, c.Domain = "/", ""
+}

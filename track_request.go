@@ -1,0 +1,259 @@
+package revoke
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// A request is one request under Track: what it came with, which session it
+// belongs to now, and what its handler has asked for. What it issues is the result
+// of its save step.
+//
+// The router and the methods of Manager reach it through the context, from any
+// goroutine. Methods that the router calls accept a nil receiver, which stands
+// for a context outside of Track.
+type request struct {
+	m      *Manager
+	http   *http.Request
+	ctx    context.Context // with scs's session data
+	before http.Header     // of the response, before the handler
+	once   sync.Once       // guards the save step
+
+	came   arrival // fixed once the request is loaded
+	handed handed  // set around a call of scs's Load only
+
+	mu     sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
+	phase  phase
+	at     membership
+	asked  wishes
+	issued issued
+}
+
+// An arrival is what a request came with.
+type arrival struct {
+	token         string    // the cookie that opened something; "" if none did
+	unseen        bool      // the client does not have that cookie yet
+	data          []byte    // as it was stored
+	deadline      time.Time // of that data
+	cookieExpires time.Time // the cookieExpiry that the client was given
+	leftover      leftover  // of the cookies that opened nothing
+}
+
+// handed is what load hands to scs: if scs asks for the key, the router answers
+// with the data.
+type handed struct {
+	key  string
+	data []byte // nil if nothing is handed over
+}
+
+// A phase of a request. If the save step fails, the request stays in saving.
+type phase int
+
+const (
+	serving phase = iota // until the first byte of the response
+	saving
+	saved
+)
+
+// A membership is the session that a request belongs to.
+type membership struct {
+	standing standing
+	record   *store.Record // nil for a visitor
+	userID   string        // whom the session's data names; "" for a visitor
+	why      *RevokedError // why there is no live session, if it was revoked
+}
+
+// A standing says how a request stands to its session.
+type standing int
+
+const (
+	visitor   standing = iota // no session; why is set if the cookie's was revoked
+	live                      // in a session
+	ended                     // this request has ended its session
+	overruled                 // the session was revoked from elsewhere meanwhile
+)
+
+// wishes are what the handler has asked for through scs and Manager, and what the
+// save step carries out. They are independent of each other.
+type wishes struct {
+	leave   bool // end the session, and clear the cookie
+	release bool // scs asked to delete the token that came
+	proved  bool // the user has proved who they are
+	sources []*source
+}
+
+// A source is another session that was read in this request. Once it is merged,
+// scs has copied its data into this one's.
+type source struct {
+	key    string // scs's
+	record store.Record
+	merged bool
+}
+
+// issued is the new token of the response.
+type issued struct {
+	token token
+	key   string // scs's; "" if there is none
+}
+
+type requestKey struct{ m *Manager }
+
+func (m *Manager) request(ctx context.Context) *request {
+	s, _ := ctx.Value(requestKey{m}).(*request)
+	return s
+}
+
+func (s *request) enter(p phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = p
+}
+
+// begun reports whether the response has begun.
+func (s *request) begun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase > serving
+}
+
+func (s *request) hasSaved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == saved
+}
+
+func (s *request) membership() membership {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+func (s *request) wishes() wishes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// join makes the request one of a session.
+func (s *request) join(record *store.Record, userID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = membership{standing: live, record: record, userID: userID}
+}
+
+// end notes that the request has ended its session.
+func (s *request) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at.standing, s.at.why = ended, nil
+}
+
+// overrule notes that the request's session was revoked from elsewhere. The
+// request may revoke nothing from now on.
+func (s *request) overrule(why *RevokedError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at.standing, s.at.why = overruled, why
+}
+
+// isOverruled reports whether the request's session was revoked from elsewhere,
+// and was this user's.
+func (s *request) isOverruled(userID string) bool {
+	if s == nil {
+		return false
+	}
+	at := s.membership()
+	return at.standing == overruled && at.userID == userID
+}
+
+// prove notes that the user has proved who they are.
+func (s *request) prove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked.proved = true
+}
+
+// leave asks the save step to end the session and to clear the cookie. It clears
+// the cookie even if the session has ended already.
+func (s *request) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked.leave = true
+}
+
+// readSource notes that another session was read.
+func (s *request) readSource(key string, record store.Record) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked.sources = append(s.asked.sources, &source{key: key, record: record})
+}
+
+// mergedSources returns the sessions that were merged into this one.
+func (s *request) mergedSources() (records []store.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, src := range s.asked.sources {
+		if src.merged {
+			records = append(records, src.record)
+		}
+	}
+	return records
+}
+
+// deferDelete leaves the deletion of a token to the save step, if the token came
+// with this request or was read in it, and the save step is not over. The save
+// step itself deletes what it has to, so what scs deletes in it is no wish.
+func (s *request) deferDelete(key string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == saved {
+		return false
+	}
+	for _, src := range s.asked.sources {
+		if src.key == key {
+			src.merged = true
+			return true
+		}
+	}
+	if s.came.token == "" || s.m.router.key(s.came.token) != key {
+		return false
+	}
+	if s.phase == serving {
+		s.asked.release = true
+	}
+	return true
+}
+
+// issue notes the new token of the response.
+func (s *request) issue(t token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issued = issued{t, s.m.router.key(t.secret)}
+}
+
+// cookieOf returns the cookie that scs calls by key: the one that came, or the
+// one that was issued. Any other key is returned as it is.
+func (s *request) cookieOf(key string) string {
+	if s == nil {
+		return key
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.issued.key != "" && s.issued.key == key:
+		return s.issued.token.String()
+	case s.came.token != "" && s.m.router.key(s.came.token) == key:
+		return s.came.token
+	}
+	return key
+}
