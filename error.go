@@ -58,6 +58,8 @@ var (
 	errReplaced           = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
 	errNested             = errors.New("revoke: Track is to take the place of LoadAndSave, not to be inside of it")
 	errEncode             = errors.New("encode session")
+	errMisconfigured      = errors.New("misconfigured")
+	errHashedIterate      = errors.New("revoke: Iterate cannot end sessions under HashTokenInStore: use List and Revoke, or RevokeEveryone")
 	errSignInOutsideTrack = errors.New("revoke: a sign-in is stored by Track when the response begins, and not otherwise")
 	errOtherUser          = errors.New("revoke: a session's data must go on naming its user")
 	errNotIterable        = errors.New("revoke: the visitors' store does not support iteration")
@@ -81,3 +83,6 @@ func failed(doing string, err error) error {
 	}
 	return fmt.Errorf("revoke: %s: %w", doing, err)
 }
+
+// errEncoding says that an application's value could not be encoded.
+func errEncoding(err error) error { return fmt.Errorf("%w: %w", errEncode, err) }

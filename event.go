@@ -46,6 +46,7 @@ const (
 	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site
 	RateLimited        Kind = "rate_limited"         // once until a request is let through again
 	StepUpRefused      Kind = "step_up_refused"      // by Authorize
+	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session
 	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and an address
 	AddressChanged     Kind = "address_changed"
 	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
@@ -64,17 +65,30 @@ const (
 )
 
 var levels = map[Kind]slog.Level{
-	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn,
+	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn, SignInRefused: slog.LevelWarn,
 	RevokedTokenUsed: slog.LevelWarn, Undecodable: slog.LevelWarn, Suspicious: slog.LevelWarn, StoreFailed: slog.LevelError,
 }
 
 var outcomes = map[Kind]string{
-	Refused: "denied", CrossOriginRefused: "denied", RateLimited: "denied", StepUpRefused: "denied", RevokedTokenUsed: "denied",
+	Refused: "denied", CrossOriginRefused: "denied", RateLimited: "denied", StepUpRefused: "denied", SignInRefused: "denied", RevokedTokenUsed: "denied",
 	Undecodable: "failure", StoreFailed: "failure",
+}
+
+type scsLockKey struct{}
+
+// underSCSLock returns a context in which events are raised from another goroutine:
+// scs holds the lock on the data of the context, and whoever takes the event, a
+// logger or ClientIP, may ask for that data.
+func underSCSLock(ctx context.Context) context.Context {
+	return context.WithValue(ctx, scsLockKey{}, true)
 }
 
 // emit raises an event, completed from the request at hand if there is one.
 func (m *Manager) emit(ctx context.Context, e Event) {
+	if ctx.Value(scsLockKey{}) != nil {
+		go m.emit(context.WithValue(ctx, scsLockKey{}, nil), e)
+		return
+	}
 	if s := m.request(ctx); s != nil {
 		s.emit(ctx, e)
 		return
@@ -172,6 +186,22 @@ func (s *request) revokedTokenUsed(tombstone store.Record) {
 		s.emit(s.http.Context(), Event{
 			Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason,
 		})
+	}
+}
+
+// retiredTokenUsed raises that somebody has an old copy of a session's token: the
+// user, or a thief. A request that was on its way when the newer token came into use
+// is no reason for it.
+func (s *request) retiredTokenUsed(r *retirement) {
+	if time.Since(r.record.UsedAt) < grace {
+		return
+	}
+	var known bool
+	s.m.reuses.with("retired "+r.record.ID+shortHash(network(s.m.peer(s.http)).String()), func(raised *bool) {
+		known, *raised = *raised, true
+	})
+	if !known {
+		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonRetiredTokenUsed, Count: 1})
 	}
 }
 

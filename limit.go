@@ -72,7 +72,7 @@ func (m *Manager) limit(r *http.Request) error {
 	}
 	ctx := r.Context()
 	_, userID := m.current(ctx)
-	key := "user:" + userKey(userID)
+	key := "user:" + m.userKey(userID)
 	if userID == "" {
 		key = "address:" + shortHash(network(m.peer(r)).String())
 	}

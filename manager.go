@@ -22,10 +22,28 @@ import (
 // concurrent use.
 type Manager struct {
 	// UserIDKey is the key of the scs value that says who is signed in: a
-	// string, an integer, or a [fmt.Stringer]. A session is signed in exactly as
-	// long as its data has such a value that is neither the empty string nor the
-	// integer zero. New sets it to "userID".
+	// string, an integer, a [fmt.Stringer], or bytes, as a slice or an array. A
+	// session is signed in exactly as long as its data has such a value that is not
+	// empty and not the zero value of its type. New sets it to "userID".
+	//
+	// Two managers over one store are told apart by it and by the name of their
+	// cookies; [Manager.RevokeEveryone] ends the sessions of both.
 	UserIDKey string
+
+	// UserID, if not nil, says in the place of UserIDKey who is signed in: for a user
+	// ID that is inside a struct, in JSON, or elsewhere. It is called with a function
+	// that returns the session's value for a key, and returns "" for nobody. Put the
+	// value into the session before you call Login: Login then puts nothing, and
+	// returns an error unless UserID names that user.
+	UserID func(get func(key string) any) string
+
+	// AdoptUntil ends the time in which sessions from before revoke came are taken
+	// over. Set it to when the last node of plain scs is gone and their sessions have
+	// expired. Until then visitors' sessions are stored as plain scs reads them, which
+	// is slower. Zero means no end; but over a store that encrypts, see
+	// [store.Encrypt], zero means that none are taken over: whoever can write to the
+	// visitors' store could sign anyone in.
+	AdoptUntil time.Time
 
 	// MaxPerUser limits how many sessions a user can have at once: a sign-in
 	// beyond it evicts the least recently seen. Zero means no limit. New sets it
@@ -116,7 +134,7 @@ type Manager struct {
 // Service Unavailable, with nothing of the error, when a store fails.
 func New(sm *scs.SessionManager, st store.Store) *Manager {
 	m := &Manager{
-		UserIDKey:     "userID",
+		UserIDKey:     defaultUserIDKey,
 		MaxPerUser:    100,
 		TouchInterval: time.Minute,
 		Limiter:       NewLimiter(10, time.Minute),
@@ -129,7 +147,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 	m.router = &router{m: m, visitors: sm.Store}
 	sm.Store = m.router
 	if sm.Codec == (scs.GobCodec{}) {
-		sm.Codec = Codec{}
+		sm.Codec = visitorCodec{m}
 	}
 	if isDefaultErrorFunc(sm.ErrorFunc) {
 		sm.ErrorFunc = m.unavailable

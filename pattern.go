@@ -16,6 +16,7 @@ const (
 	ReasonManyRevocations  = "many_revocations"   // more than a Burst by one user
 	ReasonManyRefusals     = "many_refusals"      // on more ids than a Burst, by one user
 	ReasonRevokedTokenUsed = "revoked_token_used" // the token of a revoked session was presented
+	ReasonRetiredTokenUsed = "retired_token_used" // a token from before a renewal was presented, long after the new one was used
 )
 
 func (m *Manager) burst() Burst {

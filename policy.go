@@ -65,7 +65,7 @@ func (m *Manager) Reauthenticated(ctx context.Context) error {
 	if err := m.sm.RenewToken(ctx); err != nil {
 		return fmt.Errorf("revoke: reauthenticated: %w", err)
 	}
-	s.prove()
+	s.prove(reauthenticated)
 	return nil
 }
 

@@ -1,9 +1,11 @@
 package revoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -33,7 +35,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	switch {
 	case len(ended) > 0:
 		m.emit(ctx, Event{Kind: Revoked, UserID: userID, SessionID: ended[0].ID, ActorID: actor, Reason: ReasonRevoked, Count: 1})
-	case errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotReplicated):
+	case errors.Is(err, ErrNotFound):
 		m.emit(ctx, Event{Kind: Refused, UserID: userID, SessionID: id, ActorID: actor})
 		return ErrNotFound
 	}
@@ -62,8 +64,8 @@ func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 
 // RevokeAll ends, in one atomic step, all sessions of a user, the request's own
 // included, and returns them, also with [ErrNotReplicated]: for a password reset,
-// or an account that is closed. Change the password first: a sign-in that is
-// under way with the old one is a session of its own.
+// or an account that is closed. Change the password first. A sign-in that began
+// before is refused, and answered with 401.
 //
 // To keep the user signed in on this device, call [Manager.Login] afterwards.
 func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, error) {
@@ -77,28 +79,31 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, erro
 	return ended, failed("revoke all sessions", err)
 }
 
-// RevokeEveryone ends every session of every user, for use after a breach. It
-// includes sessions in the visitors' store that were signed in before revoke
-// came and have not been used since, if that store can be iterated.
+// RevokeEveryone ends every session of every user, for use after a breach. Sessions
+// from before revoke came end too: from then on none is adopted any more. If the
+// visitors' store can be iterated, their records are deleted there.
+//
+// A sign-in that is under way meanwhile may live: stop old passwords first.
 func (m *Manager) RevokeEveryone(ctx context.Context) error {
+	actor := m.actorID(ctx)
 	ctx = context.WithoutCancel(ctx)
-	visitorsErr := m.router.forgetSignedIn(ctx) // first: see stillThere
-	err := m.sessions.RevokeEveryone(ctx)
-	if visitorsErr != nil {
-		err = errors.Join(visitorsErr, err)
-	}
-	err = failed("revoke everyone", err)
+	err := failed("revoke everyone", m.sessions.RevokeEveryone(ctx))
 	if err != nil {
 		m.storeFailed(ctx, err)
 	}
-	if visitorsErr != nil || err != nil && !errors.Is(err, ErrNotReplicated) {
+	if err != nil && !errors.Is(err, ErrNotReplicated) {
 		return err
 	}
-	actor := m.actorID(ctx)
+	m.request(ctx).hasRevokedAll(now())
 	if actor != "" {
 		m.signedOut(ctx, m.request(ctx))
 	}
 	m.emit(ctx, Event{Kind: RevokedEveryone, ActorID: actor})
+	if forgotten := m.router.forgetSignedIn(ctx); forgotten != nil {
+		forgotten = failed("revoke everyone: visitors' store", forgotten)
+		m.storeFailed(ctx, forgotten)
+		return cmp.Or(err, forgotten)
+	}
 	return err
 }
 
@@ -110,22 +115,25 @@ func (m *Manager) end(ctx context.Context, userID, reason string, revoke func(ct
 	if s.isOverruled(userID) {
 		return nil, m.Err(ctx)
 	}
-	why := store.Revocation{At: now(), Reason: reason}
+	why := store.Revocation{At: now(), Reason: reason, Until: m.horizon(time.Time{})}
 	actor, actorUser := m.current(ctx)
 	if actor != nil && actorUser == userID {
 		why.By = actor.ID
 	}
 	// Finish the revocation even if the client hangs up.
 	ctx = context.WithoutCancel(ctx)
-	records, err := revoke(ctx, userKey(userID), why)
+	records, err := revoke(ctx, m.userKey(userID), why)
 	if errors.Is(err, store.ErrActorRevoked) {
 		return nil, m.actorRevoked(ctx, s, actor)
 	}
-	if errors.Is(err, ErrNotReplicated) || ignoreEnded(err) != nil {
+	if ignoreEnded(err) != nil {
 		m.storeFailed(ctx, err)
 	}
 	if err != nil && !errors.Is(err, ErrNotReplicated) {
 		return nil, err
+	}
+	if reason != ReasonRevoked {
+		s.hasRevokedAll(why.At)
 	}
 	ended := make([]Session, len(records))
 	for i, r := range records {
@@ -165,6 +173,7 @@ func (m *Manager) endOne(ctx context.Context, user, id, reason string) (ended bo
 func (m *Manager) signedOut(ctx context.Context, s *request) {
 	s.leave()
 	s.end()
+	s.dropOld(ctx)
 	_ = m.sm.Destroy(ctx) // deletes nothing: the session has ended
 }
 

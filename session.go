@@ -38,6 +38,9 @@ type Session struct {
 //
 // For the user who is signed in already it counts as a renewed proof of who
 // they are.
+//
+// If the user's sessions were all revoked after the request arrived, the sign-in is
+// refused: the response is then 401 session_revoked.
 func (m *Manager) Login(ctx context.Context, userID string) error {
 	if userID == "" {
 		return errors.New("revoke: log in: empty user ID")
@@ -49,8 +52,12 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 	if err := m.sm.RenewToken(ctx); err != nil {
 		return fmt.Errorf("revoke: log in: %w", err)
 	}
-	m.sm.Put(ctx, m.UserIDKey, userID)
-	s.prove()
+	if m.UserID == nil {
+		m.sm.Put(ctx, m.UserIDKey, userID)
+	} else if m.userID(ctx) != userID {
+		return fmt.Errorf("revoke: log in: %w: put the user's value into the session first: Manager.UserID does not find %q in it", errMisconfigured, userID)
+	}
+	s.prove(loggedIn)
 	return nil
 }
 
@@ -67,6 +74,8 @@ func (m *Manager) Logout(ctx context.Context) error {
 	var err error
 	if record, _ := m.current(ctx); record != nil {
 		err = s.logOut(ctx, s.membership())
+	} else if s.came.retired != nil {
+		err = s.logOutRetired(ctx, s.came.retired)
 	}
 	// On an error the session stays one of the request's, and the save step tries
 	// again, and answers for it.
@@ -74,6 +83,16 @@ func (m *Manager) Logout(ctx context.Context) error {
 		return failed("log out", err)
 	}
 	return err
+}
+
+// logOutRetired ends the session that the request's token has opened before its
+// last renewal was used. Nobody can have made up that token.
+func (s *request) logOutRetired(ctx context.Context, r *retirement) error {
+	ended, err := s.m.endOne(ctx, r.record.User, r.record.ID, ReasonLoggedOut)
+	if ended {
+		s.emit(ctx, Event{Kind: LoggedOut, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonLoggedOut, Count: 1})
+	}
+	return failed("log out", err)
 }
 
 // Current returns the session of a request under Track, as it was loaded. It
@@ -117,12 +136,13 @@ func (m *Manager) Err(ctx context.Context) error {
 // List returns the user's sessions: the request's own first, then the most
 // recently seen. It never returns nil without an error.
 func (m *Manager) List(ctx context.Context, userID string) ([]Session, error) {
-	records, err := m.sessions.List(ctx, userKey(userID))
+	records, err := m.sessions.List(ctx, m.userKey(userID))
 	if err != nil {
 		err = fmt.Errorf("revoke: list sessions: %w", err)
 		m.storeFailed(ctx, err)
 		return nil, err
 	}
+	records = slices.DeleteFunc(records, isReserved)
 	current := m.actorID(ctx)
 	sessions := make([]Session, len(records))
 	for i, r := range records {

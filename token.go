@@ -3,7 +3,9 @@ package revoke
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
+	"fmt"
 )
 
 // The lengths, in characters of base64url, of a token's parts.
@@ -54,8 +56,27 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// userKey is the name under which a store keeps the sessions of a user.
-func userKey(userID string) string { return shortHash(userID) }
+// userKey is the name under which a store keeps the sessions of a user. Managers
+// over one store are told apart by what they have anyway: users are another
+// manager's if its cookie or its UserIDKey has another name. For the names that scs and
+// New give it is the hash of the user ID alone; for any others it is a hash of all
+// three, by another function, so that no user ID gives the key of another manager's
+// user.
+func (m *Manager) userKey(userID string) string {
+	if m.sm.Cookie.Name == defaultCookie && m.UserIDKey == defaultUserIDKey {
+		return shortHash(userID)
+	}
+	h := sha512.New512_256()
+	for _, part := range []string{m.sm.Cookie.Name, m.UserIDKey, userID} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
+const (
+	defaultCookie    = "session" // what scs.New sets
+	defaultUserIDKey = "userID"
+)
 
 func shortHash(s string) string {
 	sum := sha256.Sum256([]byte(s))

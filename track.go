@@ -29,7 +29,7 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Add("Vary", "Cookie")
-		s := &request{m: m, http: r, before: maps.Clone(w.Header())}
+		s := &request{m: m, http: r, before: maps.Clone(w.Header()), began: now()}
 		if err := s.load(); err != nil {
 			s.fail(w, err)
 			return
@@ -80,7 +80,9 @@ func (s *request) abandon() {
 // fail answers with an error in the place of the handler's response, of which no
 // header is left.
 func (s *request) fail(w http.ResponseWriter, err error) {
-	s.storeFailed(err)
+	if !errors.Is(err, ErrRevoked) {
+		s.storeFailed(err)
+	}
 	clear(w.Header())
 	maps.Copy(w.Header(), s.before)
 	s.m.sm.ErrorFunc(w, s.http, err)

@@ -2,190 +2,252 @@ package revoke
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
+	"maps"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// Adoption takes over the sessions that were signed in before revoke came: they
-// are in the visitors' store, and their data names a user.
-//
-// A session is adopted by the first request that brings its old cookie. What is
-// left in the visitors' store is a pointer, for the requests that are under way
-// with that cookie: it leads to the session as long as that lives, and never
-// creates one.
+// Adoption takes over the sessions that were signed in before revoke came. The old
+// cookie stays: the visitors' store says whose it is, and the session store says
+// whether it lives. A tag in the old record says that it was adopted. From then on
+// the record cannot create a session, whatever is forgotten in the session store.
 
-// pointerKey is the key of the one scs value of a pointer: the user key.
-const pointerKey = "revoke.adopted"
-
-// adoptionGrace is how long a pointer is kept.
-const adoptionGrace = time.Minute
-
-// An identity is whom the data of a session names.
-type identity struct {
-	userID   string // who is signed in; empty in a visitor's session, and in a pointer
+// An old session is one of the visitors' store whose record names a user. Nodes of
+// plain scs, if there are any, go on using that record.
+type old struct {
+	key      string // scs's
+	userID   string
 	user     string // the user key
+	id       string // of the session that it was, or is to be, adopted as
+	secret   store.Hash
 	deadline time.Time
+	values   map[string]any
+	tag      tag
 }
 
-func (r *router) identify(data []byte) (identity, error) {
+// identifyOld returns the old session that a record of the visitors' store is, and
+// reports false if the record names nobody.
+func (r *router) identifyOld(key string, data []byte) (old, bool, error) {
 	deadline, values, err := r.m.sm.Codec.Decode(data)
 	if err != nil {
-		return identity{}, fmt.Errorf("revoke: decode session: %w", err)
+		return old{}, false, failed("decode session", err)
 	}
-	i := identity{userID: formatUserID(values[r.m.UserIDKey]), deadline: deadline}
-	if i.userID != "" {
-		i.user = userKey(i.userID)
-	} else {
-		i.user, _ = values[pointerKey].(string)
+	userID := r.m.idOf(values)
+	if userID == "" {
+		return old{}, false, nil
 	}
-	return i, nil
+	o := old{
+		key: key, userID: userID, user: r.m.userKey(userID), id: oldID(key), secret: oldSecret(key),
+		deadline: deadline, values: values,
+	}
+	// A renewal on a node of plain scs copies the tag to another key: what is tagged
+	// remains the session that it was adopted as.
+	if text, _ := values[tagKey].(string); text != "" {
+		if t := parseTag(text); t.user == o.user {
+			o.tag, o.id = t, t.id
+		}
+	}
+	return o, true, nil
 }
 
-// adopted returns the token of a session that is, or was, adopted. Its id comes
-// from the old token, so that all requests that adopt it at once arrive at the
-// same.
-func (r *router) adopted(user, key string) token {
-	id := shortHash(key)
-	if r.m.sm.HashTokenInStore {
-		id = key[:keyLength] // the hash of the token already
-	}
-	return token{user: user, id: id, secret: key}
-}
+// An adoptionState says what the session store knows of an old session.
+type adoptionState int
 
-// adoptedAs follows the pointer that is kept under an old token, if there is one.
-func (r *router) adoptedAs(ctx context.Context, key string) (token, bool) {
-	data, found, err := r.findVisitor(ctx, key)
-	if err != nil || !found {
-		return token{}, false
-	}
-	i, err := r.identify(data)
-	if err != nil || i.userID != "" || i.user == "" {
-		return token{}, false
-	}
-	return r.adopted(i.user, key), true
-}
+const (
+	dormant  adoptionState = iota // it was never adopted
+	reserved                      // an adoption is under way; the session opens to nobody yet
+	moved                         // a node of plain scs has renewed the token since
+	adopted                       // it lives, and the old cookie opens it
+	retired                       // its token was renewed, and the new one was used
+	over                          // it was revoked, or is there no more, or under a newer token
+)
 
-type adoption struct {
-	identity
-	token  token
-	key    string // scs's, in the visitors' store
-	data   []byte
-	client client
-}
-
-// adopt returns nil where the session is, by now, in the session store, and
-// ErrRevoked where it was revoked since.
-func (r *router) adopt(ctx context.Context, a adoption) error {
-	ctx = context.WithoutCancel(ctx)
-	seen, created := now(), a.deadline.Add(-r.m.sm.Lifetime).Truncate(time.Microsecond)
-	if created.After(seen) {
-		created = seen
-	}
-	evicted, err := r.m.sessions.Create(ctx, store.Record{
-		User: a.token.user, ID: a.token.id, Secret: r.secretHash(a.key, a.token),
-		CreatedAt: created, SeenAt: seen, ExpiresAt: r.m.expiry(a.deadline),
-		Client: a.client.encode(), Data: a.data,
-	}, r.m.MaxPerUser)
+// state returns how an old session stands, given what Find has returned for it.
+func (o old) state(record store.Record, err error) adoptionState {
 	switch {
-	case err == nil:
-		if err := r.stillThere(ctx, a); err != nil {
-			return err
+	case err != nil && o.tag == tag{} && errors.Is(err, store.ErrNotFound):
+		return dormant
+	case err != nil:
+		return over
+	case isReserved(record):
+		return reserved
+	case record.Opens(o.secret):
+		return adopted
+	case o.tag.secret != o.secret && o.tag != tag{} && record.Opens(o.tag.secret):
+		return moved
+	case record.Retired(o.secret):
+		return retired
+	}
+	return over
+}
+
+// isReserved reports whether a session is being adopted: it opens to nobody, and is
+// in no list.
+func isReserved(record store.Record) bool { return record.SeenAt.IsZero() }
+
+// adoptionTries bounds the steps of one adoption, of which there are at most three
+// unless others take steps too.
+const adoptionTries = 16
+
+var errAdoption = errors.New("revoke: adopt session: others are adopting it all the time")
+
+// openOld opens the session that an old one was adopted as, and adopts it if need
+// be. It takes one step at a time and looks again, so whatever others do
+// meanwhile, and wherever an earlier request stopped, it goes on from there.
+//
+// The error is ErrNotFound if the old session opens nothing, ErrRevoked, with the
+// tombstone, if that is because it was revoked, and ErrStale, with the session, if
+// its token is retired.
+func (r *router) openOld(ctx context.Context, o old, client func() client) (store.Record, error) {
+	ctx = context.WithoutCancel(ctx)
+	for range adoptionTries {
+		record, err := r.m.sessions.Find(ctx, o.user, o.id)
+		if ignoreEnded(err) != nil {
+			return store.Record{}, failed("adopt session", err)
 		}
-		r.m.emit(ctx, Event{Kind: Adopted, UserID: a.userID, SessionID: a.token.id, ActorID: a.token.id, Count: 1})
-		r.m.evicted(ctx, a.userID, a.token.id, evicted)
+		switch o.state(record, err) {
+		case dormant:
+			err = r.reserve(ctx, o)
+		case reserved:
+			err = r.fill(ctx, &o, record, client)
+		case moved:
+			err = r.follow(ctx, o, record)
+		case adopted:
+			return record, r.heal(ctx, o, record)
+		case retired:
+			r.dropOld(ctx, o.key)
+			return record, store.ErrStale
+		case over:
+			r.dropOld(ctx, o.key)
+			if errors.Is(err, store.ErrRevoked) && record.Opens(o.secret) {
+				return record, store.ErrRevoked
+			}
+			return store.Record{}, store.ErrNotFound
+		}
+		if err != nil {
+			return store.Record{}, err
+		}
+	}
+	return store.Record{}, errAdoption
+}
+
+// reserve creates the session that an old one is adopted as. Its secret is a random
+// one, which is the reservation's own and opens nothing.
+func (r *router) reserve(ctx context.Context, o old) error {
+	if !r.m.adopts() {
+		return store.ErrNotFound // its record stays what it is to nodes of plain scs
+	}
+	record := store.Record{
+		User: o.user, ID: o.id, CreatedAt: earlier(now(), o.deadline.Add(-r.m.sm.Lifetime).Truncate(time.Microsecond)),
+		ExpiresAt: o.deadline.Truncate(time.Microsecond), Deadline: o.deadline.Truncate(time.Microsecond),
+		Once: r.m.horizon(o.deadline),
+	}
+	rand.Read(record.Secret[:]) // never fails: it ends the program instead
+	evicted, err := r.m.sessions.Create(ctx, record, store.Limit{Max: r.m.MaxPerUser})
+	r.m.evicted(ctx, o.userID, o.id, evicted)
+	var marked *store.MarkedError
+	switch {
+	case err == nil || errors.Is(err, store.ErrExists):
+		return nil
+	case errors.As(err, &marked):
+		return store.ErrNotFound // as above
 	case errors.Is(err, store.ErrRevoked):
-		if err := r.deleteVisitor(ctx, a.key); err != nil {
-			return err
-		}
-		return store.ErrRevoked
-	case !errors.Is(err, store.ErrExists):
-		return fmt.Errorf("revoke: adopt session: %w", err)
+		r.dropOld(ctx, o.key)
+		return store.ErrNotFound
 	}
-	expires := now().Add(adoptionGrace)
-	pointer, err := r.m.sm.Codec.Encode(expires, map[string]any{pointerKey: a.token.user})
-	if err != nil {
-		return fmt.Errorf("revoke: adopt session: %w", err)
-	}
-	return r.commitVisitor(ctx, a.key, pointer, expires)
+	return failed("adopt session", err)
 }
 
-// stillThere undoes an adoption that RevokeEveryone has overtaken. That goes
-// through the visitors' store first: where the old session is still there, it has
-// yet to come to the session store.
-func (r *router) stillThere(ctx context.Context, a adoption) error {
-	_, found, err := r.findVisitor(ctx, a.key)
+// fill makes a reservation the session itself. RevokeEveryone leaves its mark before
+// it begins, so whatever is created before that is ended by it, and whatever is
+// created after that is refused here.
+func (r *router) fill(ctx context.Context, o *old, reservation store.Record, client func() client) error {
+	everyone, err := r.m.sessions.RevokedEveryone(ctx)
 	if err != nil {
-		return fmt.Errorf("revoke: adopt session: %w", err)
+		return failed("adopt session", err)
 	}
-	if found {
+	if !everyone.IsZero() {
+		if _, err := r.m.endOne(ctx, o.user, o.id, ReasonRevokedAll); err != nil {
+			return failed("adopt session", err)
+		}
+		return store.ErrNotFound
+	}
+	if err := r.writeTag(ctx, o, o.secret); err != nil {
+		return failed("adopt session", err)
+	}
+	values := maps.Clone(o.values)
+	delete(values, tagKey)
+	record := reservation
+	record.Secret, record.SeenAt, record.Client = o.secret, now(), client().encode()
+	if record.Data, err = r.m.sm.Codec.Encode(o.deadline, values); err != nil {
+		return failed("adopt session", errEncoding(err))
+	}
+	if err := r.m.sessions.Update(ctx, record, reservation.Secret); err != nil {
+		return ignoreEnded(failed("adopt session", err)) // if it ended or was filled meanwhile, the next look says so
+	}
+	r.m.emit(ctx, Event{Kind: Adopted, UserID: o.userID, SessionID: o.id, ActorID: o.id, Count: 1})
+	return nil
+}
+
+// follow lets a key take over that a node of plain scs has made of the tag's key by
+// a renewal.
+func (r *router) follow(ctx context.Context, o old, record store.Record) error {
+	was := record.Secret
+	record.Secret, record.Prev, record.RenewedAt, record.UsedAt = o.secret, o.tag.secret, now(), time.Time{}
+	return ignoreEnded(failed("adopt session", r.m.sessions.Update(ctx, record, was)))
+}
+
+// heal writes the tag again if a node of plain scs has written the record without
+// it, or copied it from another key. If that fails the next request tries again.
+// But while the tag's key opens the session as well, a use of this one must not be
+// noted: another renewal of a plain node would copy a tag whose key opens nothing.
+func (r *router) heal(ctx context.Context, o old, record store.Record) error {
+	if o.tag.secret == o.secret {
 		return nil
 	}
-	_, err = r.m.sessions.Revoke(ctx, a.token.user, a.token.id, store.Revocation{At: now(), Reason: ReasonRevokedAll})
-	if ignoreEnded(err) != nil {
-		return fmt.Errorf("revoke: adopt session: %w", err)
+	err := failed("adopt session", r.writeTag(ctx, &o, o.secret))
+	if err != nil && record.Prev != (store.Hash{}) && record.UsedAt.IsZero() {
+		return err
 	}
-	return store.ErrRevoked
+	if err != nil {
+		r.m.storeFailed(ctx, err)
+	}
+	return nil
 }
 
-// forgetSignedIn deletes the sessions of the visitors' store that have not been
-// adopted, and the pointers to those that have, where it can be iterated.
-func (r *router) forgetSignedIn(ctx context.Context) error {
-	visitors, err := r.AllCtx(ctx)
-	if errors.Is(err, errNotIterable) {
-		return nil
+// dropOld deletes an old record that opens nothing any more. If that fails, it is
+// of use to nodes of plain scs only.
+func (r *router) dropOld(ctx context.Context, key string) {
+	if err := r.deleteVisitor(context.WithoutCancel(ctx), key); err != nil {
+		r.m.storeFailed(ctx, failed("delete old session", err))
 	}
-	for key, data := range visitors {
-		if i, err := r.identify(data); err != nil || i.user == "" {
-			continue
+}
+
+// adopts reports whether sessions are adopted that were not before.
+func (m *Manager) adopts() bool {
+	if m.AdoptUntil.IsZero() {
+		return !store.Encrypts(m.sessions)
+	}
+	return time.Now().Before(m.AdoptUntil)
+}
+
+// horizon returns until when something may come that began before now.
+func (m *Manager) horizon(deadline time.Time) time.Time {
+	horizon := now().Add(max(m.sm.Lifetime, store.TombstoneLifetime))
+	for _, t := range []time.Time{deadline, m.AdoptUntil} {
+		if t.After(horizon) {
+			horizon = t.Truncate(time.Microsecond)
 		}
-		if err := r.deleteVisitor(ctx, key); err != nil {
-			return err
-		}
 	}
-	return err
+	return horizon
 }
 
-// adopt adopts the session that a cookie opened in the visitors' store, and opens
-// it under its new cookie.
-func (s *request) adopt(base context.Context, came arrival, userID string) (opened, error) {
-	t, ok := s.adoptedToken(came.token, userKey(userID))
-	if !ok {
-		return opened{}, nil
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	router := s.m.router
-	err := router.adopt(base, adoption{
-		identity: identity{userID, t.user, came.deadline},
-		token:    t, key: router.key(came.token), data: came.data, client: s.m.describedClient(s.http),
-	})
-	if err != nil && !errors.Is(err, store.ErrRevoked) {
-		return opened{}, err
-	}
-	return s.openUnseen(base, t)
-}
-
-// follow opens the session that a pointer in the visitors' store leads to.
-func (s *request) follow(base context.Context, came arrival, user string) (opened, error) {
-	t, ok := s.adoptedToken(came.token, user)
-	if !ok {
-		return opened{}, nil
-	}
-	return s.openUnseen(base, t)
-}
-
-// openUnseen opens a session by a token that the client does not have yet.
-func (s *request) openUnseen(base context.Context, t token) (opened, error) {
-	o, err := s.open(base, t.String())
-	o.came.unseen = true
-	return o, err
-}
-
-// adoptedToken returns the token of the session that is adopted from an old
-// cookie. It reports false if scs has not made that cookie.
-func (s *request) adoptedToken(cookie, user string) (token, bool) {
-	t := s.m.router.adopted(user, s.m.router.key(cookie))
-	t.secret = cookie
-	return parseToken(t.String())
+	return a
 }

@@ -102,7 +102,7 @@ func (s *request) freshenToken(ctx context.Context) error {
 // releaseVisitor deletes the visitor's session that this request came with and
 // that goes on under another token. If that fails, it expires by itself.
 func (s *request) releaseVisitor(ctx context.Context) {
-	if _, isTracked := parseToken(s.came.token); isTracked || s.came.token == "" {
+	if s.came.token == "" || s.came.id != "" {
 		return
 	}
 	if err := s.m.router.deleteVisitor(context.WithoutCancel(ctx), s.m.router.key(s.came.token)); err != nil {

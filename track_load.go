@@ -14,167 +14,194 @@ const (
 	maxCookie  = 256 // bytes
 )
 
-// staleGrace is how long after a renewal requests may still bring the old token.
-const staleGrace = time.Minute
+// grace is how long requests and answers may be on their way.
+const grace = time.Minute
 
-// A finding is what a look-up has found behind a cookie: the data of a session,
-// or else why the cookie opens nothing.
-type finding struct {
-	data     []byte        // as it is stored; nil if the cookie opens nothing
-	record   *store.Record // nil for a visitor's session
-	leftover leftover
-	why      *RevokedError // the session was revoked
+// opened is what a cookie opens: a session, loaded into ctx, or nothing if ctx is
+// nil. Then why and retired say what is known of its session.
+type opened struct {
+	ctx     context.Context
+	came    arrival
+	at      membership
+	why     *RevokedError // it was revoked
+	user    string        // the user key of what was revoked
+	retired *retirement
 }
 
-// A leftover is a cookie that opened nothing and that the response may have to
-// deal with. Of several, the greatest counts.
-type leftover int
-
-const (
-	nothing    leftover = iota // or nothing that is known
-	unreadable                 // its data cannot be read: the response clears it
-	superseded                 // its session may have a newer one: the response leaves it alone
-)
-
-// opened is a cookie's session, loaded: ctx has its data. If the cookie opens
-// nothing, ctx is nil, and leftover and why say what is known of it.
-type opened struct {
-	ctx  context.Context
-	came arrival
-	at   membership
+// A retirement is a session that a token has opened until its last renewal was
+// used.
+type retirement struct {
+	record store.Record
+	userID string // whom its data names, if that can be read
 }
 
 // load finds the first cookie that opens a session, and loads that session. If no
 // cookie does, the request is a new visitor's.
+//
+// After the cookie of a revoked session only one of the same user's opens anything:
+// another host of the same site can set a cookie of the name, and the browser would
+// act for whoever did so as soon as the user's own session is over.
 func (s *request) load() error {
 	base := context.WithValue(s.http.Context(), requestKey{s.m}, s)
-	var left opened // of the cookies that opened nothing
+	var none opened // what is known of the cookies that open nothing
 	tried := 0
 	for _, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
 		if cookie.Value == "" || len(cookie.Value) > maxCookie {
 			continue
 		}
 		if tried++; tried > maxCookies {
-			left.came.leftover = superseded // it may be a live one
+			none.came.newer = true // it may be a live one
 			break
 		}
 		o, err := s.open(base, cookie.Value)
 		switch {
 		case err != nil:
 			return failed("load session", err)
+		case o.ctx != nil && none.user != "" && (o.at.record == nil || o.at.record.User != none.user):
+			continue
 		case o.ctx != nil:
 			s.ctx, s.came, s.at = o.ctx, o.came, o.at
 			return nil
-		}
-		left.came.leftover = max(left.came.leftover, o.came.leftover)
-		if o.at.why != nil {
-			left.at.why = o.at.why
+		case o.why != nil && none.why == nil:
+			none.why, none.user = o.why, o.user
+		case o.retired != nil:
+			none.came.retired = o.retired
+			none.came.newer = none.came.newer || time.Since(o.retired.record.UsedAt) < grace
 		}
 	}
 	ctx, err := s.decode(base, "", nil)
-	s.ctx, s.came, s.at = ctx, left.came, left.at
+	s.ctx, s.came, s.at = ctx, none.came, membership{why: none.why}
 	return failed("load session", err)
 }
 
 // open opens the session of one cookie: it looks the cookie up, and has scs decode
 // what was found.
 func (s *request) open(base context.Context, cookie string) (opened, error) {
-	found, err := s.lookUp(base, cookie)
-	if err != nil || found.data == nil {
-		return opened{came: arrival{leftover: found.leftover}, at: membership{why: found.why}}, err
-	}
-	ctx, err := s.decode(base, cookie, found.data)
-	switch {
-	case errors.Is(err, errNested):
-		return opened{}, err
-	case err != nil:
-		return s.cannotRead(base, found, err), nil
-	}
-	came := arrival{token: cookie, data: found.data, deadline: s.m.sm.Deadline(ctx), cookieExpires: s.m.cookieExpiry(ctx)}
-	userID := s.m.userID(ctx)
-	switch {
-	case !came.deadline.After(time.Now()):
-		// A deadline that was brought forward can be undone in the store by a
-		// request that was under way; in the data it stands.
-		return opened{}, nil
-	case found.record != nil && userKey(userID) != found.record.User:
-		return s.cannotRead(base, found, errOtherUser), nil
-	case found.record != nil:
-		return opened{ctx, came, membership{standing: live, record: found.record, userID: userID}}, nil
-	case userID != "":
-		return s.adopt(base, came, userID)
-	case s.m.sm.Exists(ctx, pointerKey):
-		return s.follow(base, came, s.m.sm.GetString(ctx, pointerKey))
-	}
-	if !came.cookieExpires.IsZero() && s.m.isFromPlainSCS(found.data) {
-		came.cookieExpires = time.Now() // or within the idle timeout, which each response put off
-	}
-	return opened{ctx, came, membership{}}, nil
-}
-
-// lookUp finds what a cookie opens. The data that it returns is not nil.
-func (s *request) lookUp(ctx context.Context, cookie string) (finding, error) {
 	t, isTracked := parseToken(cookie)
 	if !isTracked {
-		data, found, err := s.m.router.findVisitor(ctx, s.m.router.key(cookie))
-		if err != nil || !found {
-			return finding{}, err
-		}
-		return finding{data: notNil(data)}, nil
+		return s.openVisitor(base, cookie)
 	}
-	record, err := s.m.find(ctx, t)
-	switch {
-	case err == nil:
-		return finding{data: notNil(record.Data), record: &record}, nil
-	case errors.Is(err, store.ErrUnknownKey):
-		return finding{}, err
-	case errors.Is(err, store.ErrTampered):
-		s.emit(ctx, Event{Kind: Undecodable, SessionID: t.id, Err: err})
-		return finding{leftover: unreadable}, nil
-	case errors.Is(err, store.ErrStale) && time.Since(record.SeenAt) < staleGrace+s.m.touchInterval():
-		// A newer token that is in use keeps its session seen. One whose response
-		// was lost does not, and what the visitor leaves needs a new cookie.
-		return finding{leftover: superseded}, nil
-	case errors.Is(err, store.ErrRevoked):
-		s.revokedTokenUsed(record)
-		return finding{why: revokedError(record)}, nil
+	presented := store.HashSecret(t.secret)
+	record, err := s.m.find(base, t.user, t.id, presented)
+	if err != nil {
+		return s.opensNothing(base, record, err)
 	}
-	return finding{}, ignoreEnded(err)
+	return s.openSession(base, arrival{token: cookie, presented: presented}, record)
 }
 
-// notNil tells data that is empty from no data.
-func notNil(data []byte) []byte {
-	if data == nil {
-		return []byte{}
+// openVisitor opens a session of the visitors' store. If its data names a user, the
+// session is one from before revoke came.
+func (s *request) openVisitor(base context.Context, cookie string) (opened, error) {
+	key := s.m.router.key(cookie)
+	data, found, err := s.m.router.findVisitor(base, key)
+	if err != nil || !found {
+		return opened{}, err
 	}
-	return data
+	ctx, err := s.decode(base, cookie, data)
+	if err != nil {
+		return opened{}, s.cannotRead(base, "", err)
+	}
+	came := arrival{token: cookie, data: data, deadline: s.m.sm.Deadline(ctx), cookieExpires: s.m.cookieExpiry(ctx)}
+	if !came.deadline.After(time.Now()) {
+		return opened{}, nil
+	}
+	if s.m.userID(ctx) != "" {
+		return s.openOld(base, came, key)
+	}
+	if !came.cookieExpires.IsZero() && s.m.isFromPlainSCS(data) {
+		came.cookieExpires = time.Now() // or within the idle timeout, which each response put off
+	}
+	return opened{ctx: ctx, came: came}, nil
+}
+
+// openOld opens the session that an old one was adopted as.
+func (s *request) openOld(base context.Context, came arrival, key string) (opened, error) {
+	o, _, err := s.m.router.identifyOld(key, came.data)
+	if err != nil {
+		return opened{}, err
+	}
+	record, err := s.m.router.openOld(base, o, func() client { return s.m.describedClient(s.http) })
+	if err != nil {
+		return s.opensNothing(base, record, err)
+	}
+	return s.openSession(base, arrival{token: came.token, presented: o.secret, old: &o}, record)
+}
+
+// openSession loads a session that was found.
+func (s *request) openSession(base context.Context, came arrival, record store.Record) (opened, error) {
+	ctx, err := s.decode(base, came.token, record.Data)
+	if err != nil {
+		return opened{}, s.cannotRead(base, record.ID, err)
+	}
+	s.m.keepDeadline(ctx, record)
+	userID := s.m.userID(ctx)
+	came.id, came.data, came.deadline, came.cookieExpires = record.ID, record.Data, s.m.sm.Deadline(ctx), s.m.cookieExpiry(ctx)
+	switch {
+	case !came.deadline.After(time.Now()):
+		return opened{}, nil
+	case s.m.userKey(userID) != record.User:
+		s.emit(base, Event{Kind: Undecodable, SessionID: record.ID, Err: errOtherUser})
+		return opened{}, nil
+	}
+	return opened{ctx: ctx, came: came, at: membership{standing: live, record: &record, userID: userID}}, nil
+}
+
+// opensNothing says what is known of a cookie that a look-up has found to open
+// nothing, or returns the error with which the store failed.
+func (s *request) opensNothing(ctx context.Context, record store.Record, err error) (opened, error) {
+	switch {
+	case errors.Is(err, store.ErrUnknownKey):
+		return opened{}, err
+	case errors.Is(err, store.ErrTampered):
+		s.emit(ctx, Event{Kind: Undecodable, SessionID: record.ID, Err: err})
+		return opened{}, nil
+	case errors.Is(err, store.ErrRevoked):
+		s.revokedTokenUsed(record)
+		return opened{why: revokedError(record), user: record.User}, nil
+	case errors.Is(err, store.ErrStale):
+		r := &retirement{record: record}
+		if _, values, err := s.m.sm.Codec.Decode(record.Data); err == nil {
+			r.userID = s.m.idOf(values)
+		}
+		s.retiredTokenUsed(r)
+		return opened{retired: r}, nil
+	}
+	return opened{}, ignoreEnded(err)
+}
+
+// cannotRead raises that stored data cannot be decoded, and returns the error with
+// which the request is answered: another node may be able to, so nothing is cleared.
+func (s *request) cannotRead(ctx context.Context, id string, err error) error {
+	if !errors.Is(err, errNested) {
+		s.emit(ctx, Event{Kind: Undecodable, SessionID: id, Err: err})
+	}
+	return err
 }
 
 // decode has scs decode the data that a cookie opens, and put it into the context.
 // An empty cookie opens a new session.
 func (s *request) decode(base context.Context, cookie string, data []byte) (context.Context, error) {
-	s.handed = handed{s.m.router.key(cookie), data}
+	s.handed = &handed{s.m.router.key(cookie), data}
 	ctx, err := s.m.sm.Load(base, cookie)
-	s.handed = handed{}
+	s.handed = nil
 	if err == nil && ctx == base {
 		return nil, errNested
 	}
 	return ctx, err
 }
 
-// cannotRead raises that a cookie's data cannot be read, and opens nothing.
-func (s *request) cannotRead(ctx context.Context, found finding, err error) opened {
-	e := Event{Kind: Undecodable, Err: err}
-	if found.record != nil {
-		e.SessionID = found.record.ID
+// keepDeadline gives the session the deadline that the store holds for it. Its data
+// may say another: a request that was under way when the deadline was set has saved
+// the one before.
+func (m *Manager) keepDeadline(ctx context.Context, record store.Record) {
+	if d := record.Deadline; !d.IsZero() && !d.Equal(m.sm.Deadline(ctx).Truncate(time.Microsecond)) {
+		m.sm.SetDeadline(ctx, d)
 	}
-	s.emit(ctx, e)
-	return opened{came: arrival{leftover: unreadable}}
 }
 
-// isFromPlainSCS reports whether a visitor's data was stored before revoke came.
+// isFromPlainSCS reports whether a visitor's data was last written by plain scs.
 // Under a codec of the application's own that cannot be told.
 func (m *Manager) isFromPlainSCS(data []byte) bool {
-	_, ours := m.sm.Codec.(Codec)
-	return ours && isGob(data)
+	_, ours := m.sm.Codec.(visitorCodec)
+	return ours && codec.IsFromPlainSCS(data)
 }

@@ -24,30 +24,36 @@ type request struct {
 	once   sync.Once       // guards the save step
 
 	came   arrival // fixed once the request is loaded
-	handed handed  // set around a call of scs's Load only
+	handed *handed // set around a call of scs's Load only
 
 	mu     sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
 	phase  phase
 	at     membership
 	asked  wishes
 	issued issued
+	began  time.Time // when a sign-in of this request began: when it arrived, or after it has revoked all
 }
 
 // An arrival is what a request came with.
 type arrival struct {
-	token         string    // the cookie that opened something; "" if none did
-	unseen        bool      // the client does not have that cookie yet
-	data          []byte    // as it was stored
-	deadline      time.Time // of that data
-	cookieExpires time.Time // the cookieExpiry that the client was given
-	leftover      leftover  // of the cookies that opened nothing
+	token         string     // the cookie that opened something; "" if none did
+	id            string     // of the session that it opened; "" for a visitor's
+	presented     store.Hash // by which it opened that session
+	old           *old       // it is the cookie of a session from before revoke came
+	data          []byte     // as it was stored
+	deadline      time.Time  // of the session
+	cookieExpires time.Time  // the cookieExpiry that the client was given
+
+	// Of cookies that opened nothing:
+	retired *retirement // one is a session's token from before its last renewal
+	newer   bool        // the browser may hold a newer one by now
 }
 
 // handed is what load hands to scs: if scs asks for the key, the router answers
 // with the data.
 type handed struct {
 	key  string
-	data []byte // nil if nothing is handed over
+	data []byte
 }
 
 // A phase of a request. If the save step fails, the request stays in saving.
@@ -82,9 +88,18 @@ const (
 type wishes struct {
 	leave   bool // end the session, and clear the cookie
 	release bool // scs asked to delete the token that came
-	proved  bool // the user has proved who they are
+	proof   proof
 	sources []*source
 }
+
+// A proof says how the user has proved in this request who they are.
+type proof int
+
+const (
+	unproven proof = iota
+	reauthenticated
+	loggedIn // by Login
+)
 
 // A source is another session that was read in this request. Once it is merged,
 // scs has copied its data into this one's.
@@ -171,10 +186,30 @@ func (s *request) isOverruled(userID string) bool {
 }
 
 // prove notes that the user has proved who they are.
-func (s *request) prove() {
+func (s *request) prove(p proof) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked.proved = true
+	s.asked.proof = max(s.asked.proof, p)
+}
+
+// hasRevokedAll notes that this request has revoked all sessions of a user: a
+// sign-in that it makes comes after that.
+func (s *request) hasRevokedAll(at time.Time) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at = at.Add(time.Microsecond); at.After(s.began) {
+		s.began = at
+	}
+}
+
+// signInBegan returns when a sign-in of this request began.
+func (s *request) signInBegan() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.began
 }
 
 // leave asks the save step to end the session and to clear the cookie. It clears

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -15,8 +14,8 @@ import (
 // A router is the store that scs sees. It sends the token of a signed-in
 // session to the session store, and any other to the store of visitors.
 //
-// Nothing that it writes for a session ever creates one: a session comes to be
-// in the save step alone.
+// Its Commit updates sessions and never creates one. Sessions are created by the
+// save step and by adoption.
 type router struct {
 	m        *Manager
 	visitors scs.Store
@@ -26,35 +25,27 @@ type router struct {
 // another session, that is being merged or loaded outside of a request.
 func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	s := r.m.request(ctx)
-	if s != nil && s.handed.data != nil && s.handed.key == key {
+	if s != nil && s.handed != nil && s.handed.key == key {
 		return s.handed.data, true, nil
 	}
+	var record store.Record
 	if t, ok := parseToken(key); ok {
-		record, err := r.m.find(ctx, t)
-		if err == nil {
-			s.readSource(key, record)
-		}
-		return record.Data, err == nil, ignoreEnded(err)
-	}
-
-	data, found, err := r.findVisitor(ctx, key)
-	if err != nil || !found {
-		return nil, false, err
-	}
-	// Data that names a user is a signed-in session, with all that this means.
-	identity, err := r.identify(data)
-	if err != nil || identity.user == "" {
-		return data, err == nil, err
-	}
-	t := r.adopted(identity.user, key)
-	if identity.userID != "" {
-		if err := r.adopt(ctx, adoption{identity, t, key, data, client{}}); err != nil {
+		var err error
+		if record, err = r.m.find(ctx, t.user, t.id, store.HashSecret(t.secret)); err != nil {
 			return nil, false, ignoreEnded(err)
 		}
-	}
-	record, err := r.m.findByHash(ctx, t, r.secretHash(key, t))
-	if err != nil {
-		return nil, false, ignoreEnded(err)
+	} else {
+		data, found, err := r.findVisitor(ctx, key)
+		if err != nil || !found {
+			return nil, false, err
+		}
+		o, isOld, err := r.identifyOld(key, data)
+		if err != nil || !isOld {
+			return data, err == nil, err
+		}
+		if record, err = r.openOld(ctx, o, func() client { return client{} }); err != nil {
+			return nil, false, ignoreEnded(err)
+		}
 	}
 	s.readSource(key, record)
 	return record.Data, true, nil
@@ -68,72 +59,100 @@ func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry 
 	if write, ok := ctx.Value(commitKey{}).(commit); ok {
 		return write(ctx, key, data, expiry)
 	}
-	identity, err := r.identify(data)
+	deadline, values, err := r.m.sm.Codec.Decode(data)
 	if err != nil {
-		return err
+		return failed("save session", err)
 	}
-	t, ok := parseToken(r.m.request(ctx).cookieOf(key))
+	n, isSession, err := r.nameOf(ctx, key)
+	userID := r.m.idOf(values)
 	switch {
-	case ok && (identity.userID == "" || identity.user != t.user):
-		return errOtherUser
-	case !ok && identity.userID == "":
+	case err != nil:
+		return failed("save session", err)
+	case !isSession && userID != "":
+		return errSignInOutsideTrack
+	case !isSession:
 		return r.commitVisitor(ctx, key, data, expiry)
-	case !ok:
-		t = r.adopted(identity.user, key)
+	case userID == "" || r.m.userKey(userID) != n.user:
+		return errOtherUser
 	}
 	ctx = context.WithoutCancel(ctx)
-	record, err := r.m.sessions.Find(ctx, t.user, t.id)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return errSignInOutsideTrack
-	case err != nil:
-		return fmt.Errorf("revoke: save session: %w", err)
+	record, err := r.m.sessions.Find(ctx, n.user, n.id)
+	if err != nil {
+		return failed("save session", err)
 	}
-	was := r.secretHash(key, t)
-	record.Secret, record.Data, record.ExpiresAt = was, data, expiry
-	if err := r.m.sessions.Update(ctx, record, was); err != nil {
-		return fmt.Errorf("revoke: save session: %w", err)
+	was := n.secret
+	if n.isHandle {
+		was = record.Secret
+	} else if s := r.m.request(ctx); s != nil && s.came.token != "" && r.key(s.came.token) == key {
+		if loaded := s.membership().record; loaded != nil {
+			was = loaded.Secret // the token that came may be the one before
+		}
 	}
-	return nil
+	record.Secret, record.Data, record.ExpiresAt = was, data, expiry.Truncate(time.Microsecond)
+	if !deadline.Before(record.Deadline) { // else it was brought forward
+		record.Deadline = time.Time{}
+	}
+	return failed("save session", r.m.sessions.Update(ctx, record, was))
 }
 
 // DeleteCtx ends the session of a token. scs calls it for Destroy, RenewToken
 // and MergeSession, and only the data can tell them apart: within a tracked
 // request it is left to the save step.
 func (r *router) DeleteCtx(ctx context.Context, key string) error {
-	s := r.m.request(ctx)
-	if s.deferDelete(key) {
+	if r.m.request(ctx).deferDelete(key) {
 		return nil
 	}
-	t, ok := parseToken(s.cookieOf(key))
-	ctx = context.WithoutCancel(ctx)
-	if !ok {
-		if t, ok = r.adoptedAs(ctx, key); !ok {
-			return r.deleteVisitor(ctx, key)
+	ctx = underSCSLock(context.WithoutCancel(ctx))
+	n, isSession, err := r.nameOf(ctx, key)
+	switch {
+	case err != nil:
+		return failed("destroy session", err)
+	case !isSession:
+		return r.deleteVisitor(ctx, key)
+	}
+	if !n.isHandle {
+		_, err = r.m.find(ctx, n.user, n.id, n.secret)
+	}
+	if err == nil {
+		var ended bool
+		if ended, err = r.m.endOne(ctx, n.user, n.id, ReasonLoggedOut); ended {
+			r.m.emit(ctx, Event{Kind: LoggedOut, UserID: n.userID, SessionID: n.id, ActorID: n.id, Reason: ReasonLoggedOut, Count: 1})
 		}
 	}
-	if _, err := r.m.findByHash(ctx, t, r.secretHash(key, t)); err != nil {
-		return ignoreEnded(err)
+	if ignoreEnded(err) != nil && !errors.Is(err, ErrNotReplicated) {
+		return failed("destroy session", err)
 	}
-	ended, err := r.m.endOne(ctx, t.user, t.id, ReasonLoggedOut)
-	if ended {
-		// scs holds its lock, which whoever takes the event may want.
-		go r.m.emit(ctx, Event{Kind: LoggedOut, SessionID: t.id, ActorID: t.id, Reason: ReasonLoggedOut, Count: 1})
-		return nil
+	if n.isOld {
+		return r.deleteVisitor(ctx, key)
 	}
-	return err
+	return nil
 }
 
-// AllCtx serves [scs.SessionManager.Iterate] with the sessions of visitors; a
-// user's sessions are listed by [Manager.List].
-func (r *router) AllCtx(ctx context.Context) (map[string][]byte, error) {
-	switch v := r.visitors.(type) {
-	case scs.IterableCtxStore:
-		return v.AllCtx(ctx)
-	case scs.IterableStore:
-		return v.All()
+// A name is the session that a key of scs stands for.
+type name struct {
+	user, id string
+	userID   string     // if it is known
+	secret   store.Hash // by which the key opens it
+	isOld    bool       // the key is one of the visitors' store
+	isHandle bool       // the key is one of Iterate's, and opens nothing
+}
+
+// nameOf returns the session that a key stands for, and reports false if it is, or
+// would be, one of a visitor's.
+func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
+	s := r.m.request(ctx)
+	if t, ok := parseHandle(key); ok {
+		return name{user: t.user, id: t.id, isHandle: true}, true, nil
 	}
-	return nil, fmt.Errorf("%w: %T", errNotIterable, r.visitors)
+	if t, ok := parseToken(s.cookieOf(key)); ok {
+		return name{user: t.user, id: t.id, secret: r.secretHash(key, t)}, true, nil
+	}
+	data, found, err := r.findVisitor(ctx, key)
+	if err != nil || !found {
+		return name{}, false, err
+	}
+	o, isOld, err := r.identifyOld(key, data)
+	return name{user: o.user, id: o.id, userID: o.userID, secret: o.secret, isOld: true}, isOld, err
 }
 
 func (r *router) Find(token string) ([]byte, bool, error) {
@@ -148,24 +167,23 @@ func (r *router) Delete(token string) error {
 	return r.DeleteCtx(context.Background(), token)
 }
 
-// find returns the session that a token opens. A tombstone is returned to the
-// holder of the token only; to others the session was never there.
-func (m *Manager) find(ctx context.Context, t token) (store.Record, error) {
-	return m.findByHash(ctx, t, store.HashSecret(t.secret))
-}
-
-func (m *Manager) findByHash(ctx context.Context, t token, secret store.Hash) (store.Record, error) {
-	record, err := m.sessions.Find(ctx, t.user, t.id)
-	if err != nil && !errors.Is(err, store.ErrRevoked) {
+// find returns the session that a secret opens. To the holder of the secret it
+// returns the tombstone, with ErrRevoked, and the session that the secret has opened
+// before its last renewal was used, with ErrStale. To others the session was never
+// there.
+func (m *Manager) find(ctx context.Context, user, id string, secret store.Hash) (store.Record, error) {
+	record, err := m.sessions.Find(ctx, user, id)
+	switch {
+	case errors.Is(err, store.ErrTampered):
+		return store.Record{User: user, ID: id}, err
+	case err != nil && !errors.Is(err, store.ErrRevoked):
 		return store.Record{}, err
+	case record.Opens(secret):
+		return record, err
+	case err == nil && record.Retired(secret):
+		return record, store.ErrStale
 	}
-	if !record.Secret.Equal(secret) {
-		if err == nil {
-			return store.Record{SeenAt: record.SeenAt}, store.ErrStale
-		}
-		return store.Record{}, store.ErrNotFound
-	}
-	return record, err
+	return store.Record{}, store.ErrNotFound
 }
 
 // secretHash returns the hash under which a store knows a token. What scs has
@@ -186,25 +204,4 @@ func (r *router) key(token string) string {
 		return hashKey(token)
 	}
 	return token
-}
-
-func (r *router) findVisitor(ctx context.Context, key string) ([]byte, bool, error) {
-	if v, ok := r.visitors.(scs.CtxStore); ok {
-		return v.FindCtx(ctx, key)
-	}
-	return r.visitors.Find(key)
-}
-
-func (r *router) commitVisitor(ctx context.Context, key string, data []byte, expiry time.Time) error {
-	if v, ok := r.visitors.(scs.CtxStore); ok {
-		return v.CommitCtx(ctx, key, data, expiry)
-	}
-	return r.visitors.Commit(key, data, expiry)
-}
-
-func (r *router) deleteVisitor(ctx context.Context, key string) error {
-	if v, ok := r.visitors.(scs.CtxStore); ok {
-		return v.DeleteCtx(ctx, key)
-	}
-	return r.visitors.Delete(key)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -24,12 +23,15 @@ type left struct {
 // returns what the response does with the cookie. Whatever it writes is written
 // even if the client has hung up.
 //
-//	came with  | data names            | so
-//	-----------+-----------------------+-----------------------------------------
-//	a session  | its user              | saveSession: update, or else touch
-//	a session  | another user or nobody| logOut, and then as one of the following
-//	no session | a user                | signIn
-//	no session | nobody                | saveVisitor, or saveFormer if it had one
+//	came with          | data names             | so
+//	-------------------+------------------------+----------------------------------
+//	a session          | its user               | saveSession: update, or else touch
+//	a session          | another user or nobody | logOut, then as one of these:
+//	one, ended here    | a user                 | signIn
+//	one, ended here    | nobody                 | saveFormer
+//	one, revoked       |                        | see overruled
+//	no session         | a user                 | signIn
+//	no session         | nobody                 | saveVisitor
 func (s *request) save(ctx context.Context) (cookie, error) {
 	left, err := s.read(ctx)
 	if err != nil {
@@ -39,38 +41,28 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 		if err := s.logOut(ctx, at); err != nil && !errors.Is(err, ErrNotReplicated) {
 			return cookie{}, err
 		}
-		if left.userID != "" && s.isOverruled(at.userID) && left.token == s.came.token {
-			// Revoked meanwhile, and not signed in again: its data goes to no other
-			// user.
-			return s.drop(left), nil
-		}
 	}
-	clean, err := s.takeOver(ctx, left)
-	if err != nil {
-		return cookie{}, err
+	if clean, err := s.takeOver(ctx, left); err != nil || !clean {
+		return s.drop(left), err
 	}
 	switch at := s.membership(); {
-	case !clean:
-		return s.drop(left), nil
 	case at.standing == live:
 		return s.saveSession(ctx, left, at)
+	case at.standing == overruled:
+		return s.saveOverruled(ctx, left, at)
 	case left.userID != "":
 		return s.signIn(ctx, left.userID)
-	case at.standing == visitor:
-		return s.saveVisitor(ctx, left)
-	default:
+	case at.standing == ended:
 		return s.saveFormer(ctx, left)
+	default:
+		return s.saveVisitor(ctx, left)
 	}
 }
 
 // read reads what the handler has left.
 func (s *request) read(ctx context.Context) (left, error) {
 	sm := s.m.sm
-	left := left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: sm.Status(ctx)}
-	if left.userID == "" && !s.m.namesNobody(ctx) {
-		return left, fmt.Errorf("%w: a user ID must be a string, an integer or a fmt.Stringer", errEncode)
-	}
-	return left, nil
+	return left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: sm.Status(ctx)}, s.m.checkUserID(ctx)
 }
 
 // logOut ends the request's own session. If another request has ended it before,
@@ -81,6 +73,7 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 	switch {
 	case ended:
 		s.end()
+		s.dropOld(ctx)
 		s.emit(ctx, Event{Kind: LoggedOut, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID, Reason: ReasonLoggedOut, Count: 1})
 	case err == nil:
 		s.overrule(nil)
@@ -97,7 +90,7 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 		switch at := s.membership(); {
 		case at.standing == live && at.record.User == source.User && at.record.ID == source.ID:
 			continue
-		case at.standing != live && left.userID != "" && userKey(left.userID) == source.User:
+		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
 			s.join(&source, left.userID)
 			continue
 		}
@@ -115,24 +108,31 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 }
 
 // signIn creates a session for a visitor who has signed in in this request. Only
-// then does it let go of the visitor's session.
+// then does it let go of the visitor's session. The sign-in began when the request
+// arrived, or after the request has revoked all: if the user's sessions were all
+// revoked since, the store refuses it.
 func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	if err := s.freshenToken(ctx); err != nil {
 		return cookie{}, err
 	}
-	now := now()
+	now, deadline := now(), s.m.sm.Deadline(ctx)
 	record := store.Record{
-		User: userKey(userID), ID: newID(),
-		CreatedAt: now, SeenAt: now, ProvedAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)),
+		User: s.m.userKey(userID), ID: newID(),
+		CreatedAt: s.signInBegan(), SeenAt: now, ProvedAt: now,
+		ExpiresAt: s.m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: s.m.describedClient(s.http).encode(),
 	}
 	var evicted []store.Record
 	secret, err := s.commit(ctx, func(ctx context.Context, key string, data []byte, _ time.Time) (err error) {
 		record.Secret, record.Data = s.m.router.secretHash(key, token{secret: key}), data
-		evicted, err = s.m.sessions.Create(ctx, record, s.m.MaxPerUser)
+		evicted, err = s.m.sessions.Create(ctx, record, store.Limit{Max: s.m.MaxPerUser})
 		return err
 	})
-	if err != nil {
+	var marked *store.MarkedError
+	switch {
+	case errors.As(err, &marked):
+		return cookie{}, s.refuse(ctx, userID, &RevokedError{At: marked.Mark.At, Reason: marked.Mark.Reason, By: marked.Mark.By})
+	case err != nil:
 		return cookie{}, failed("sign in", err)
 	}
 	s.releaseVisitor(ctx)
@@ -142,107 +142,53 @@ func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	return s.give(token{record.User, record.ID, secret}), nil
 }
 
-// saveSession updates the session that the request belongs to, if its data has
-// changed, and otherwise notes its use.
-func (s *request) saveSession(ctx context.Context, left left, at membership) (cookie, error) {
-	presented, isTracked := parseToken(s.came.token)
-	merged := !isTracked || presented.id != at.record.ID
-	if merged {
-		if err := s.freshenToken(ctx); err != nil {
-			return cookie{}, err
+// saveOverruled decides what becomes of a request whose session was revoked from
+// elsewhere meanwhile. The data of that session goes to nobody: only a sign-in by
+// Login, or what was begun anew after Destroy, goes on.
+func (s *request) saveOverruled(ctx context.Context, left left, at membership) (cookie, error) {
+	switch {
+	case left.userID != "" && s.wishes().proof != loggedIn:
+		return cookie{}, s.refuse(ctx, left.userID, at.why)
+	case left.userID != "":
+		if left.userID != at.userID {
+			s.forgetLoaded(ctx)
 		}
-	}
-	if left.status != scs.Modified {
-		return s.touch(ctx, at)
-	}
-	renewed := merged || left.token != s.came.token
-	secret, err := s.update(ctx, *at.record, renewed)
-	switch {
-	case errors.Is(err, errUnchanged):
-		return s.touch(ctx, at)
-	case errors.Is(err, store.ErrStale):
-		return s.drop(left), nil
-	case ignoreEnded(err) != nil:
-		return cookie{}, failed("save session", err)
-	case err != nil:
-		s.overrule(nil)
-		return s.drop(left), nil
-	}
-	s.addressChanged(ctx, at)
-	switch {
-	case renewed:
-		s.releaseVisitor(ctx)
-		s.emit(ctx, Event{Kind: Renewed, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
-		return s.give(token{at.record.User, at.record.ID, secret}), nil
-	case s.came.unseen || s.rescheduled(ctx):
-		return s.give(presented), nil
+		return s.signIn(ctx, left.userID)
+	case left.token == "": // destroyed
+		return s.saveFormer(ctx, left)
 	default:
-		return cookie{}, nil
+		return s.drop(left), nil
 	}
 }
 
-var errUnchanged = errors.New("nothing to save")
-
-// update writes the session's data, under a fresh token if that was renewed. If
-// nothing is to be written, the error is errUnchanged.
-func (s *request) update(ctx context.Context, record store.Record, renewed bool) (secret string, err error) {
-	was := record.Secret
-	record.SeenAt, record.ExpiresAt = now(), s.m.expiry(s.m.sm.Deadline(ctx))
-	record.Client = s.m.describedClient(s.http).encode()
-	if s.wishes().proved {
-		record.ProvedAt = record.SeenAt
+// forgetLoaded drops what the session that the request came with had.
+func (s *request) forgetLoaded(ctx context.Context) {
+	_, loaded, err := s.m.sm.Codec.Decode(s.came.data)
+	if err != nil {
+		return // it was decoded before
 	}
-	return s.commit(ctx, func(ctx context.Context, key string, data []byte, _ time.Time) error {
-		if renewed {
-			record.Secret = s.m.router.secretHash(key, token{secret: key})
-		} else if bytes.Equal(data, s.came.data) {
-			return errUnchanged
-		}
-		record.Data = data
-		return s.m.sessions.Update(ctx, record, was)
-	})
-}
-
-// touch notes that the session is in use, at most once a TouchInterval. If the
-// write fails, the request still succeeds.
-func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
-	now := now()
-	moved := !sameAddress(at.record.Client, s.m.clientIP(s.http))
-	if moved || now.Sub(at.record.SeenAt) >= s.m.touchInterval() {
-		err := s.m.sessions.Touch(context.WithoutCancel(ctx), at.record.User, at.record.ID, store.Touch{
-			SeenAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)), Client: s.m.describedClient(s.http).encode(),
-		})
-		switch {
-		case err == nil:
-			s.addressChanged(ctx, at)
-		case ignoreEnded(err) == nil:
-			s.overrule(nil)
-			return cookie{}, nil
-		default:
-			s.storeFailed(failed("touch session", err))
+	for key := range loaded {
+		if key != s.m.UserIDKey {
+			s.m.sm.Remove(ctx, key)
 		}
 	}
-	if presented, _ := parseToken(s.came.token); s.came.unseen && !s.isDead(ctx, presented) {
-		return s.give(presented), nil
-	}
-	return cookie{}, nil
 }
 
-// isDead reports whether it is known that a token opens nothing any more.
-func (s *request) isDead(ctx context.Context, t token) bool {
-	_, err := s.m.find(context.WithoutCancel(ctx), t)
-	if ignoreEnded(err) != nil {
-		s.storeFailed(failed("adopt session", err))
-		return false
+// refuse returns the error for a request that has signed in, or renewed its token,
+// and has no session in the end: its response must not say that it has one.
+func (s *request) refuse(ctx context.Context, userID string, why *RevokedError) error {
+	if why == nil {
+		why = &RevokedError{At: now(), Reason: ReasonRevoked}
 	}
-	return err != nil
+	s.emit(ctx, Event{Kind: SignInRefused, UserID: userID, ActorID: why.By, Reason: why.Reason})
+	return why
 }
 
 // saveVisitor does what LoadAndSave does, for a session without a user.
 func (s *request) saveVisitor(ctx context.Context, left left) (cookie, error) {
 	leaving, release := s.isLeaving(left), s.wishes().release
 	switch {
-	case left.status == scs.Modified && s.came.leftover == superseded && !leaving:
+	case left.status == scs.Modified && s.came.newer && !leaving:
 		return cookie{}, nil // one that is set now would take the place of the newer one
 	case left.status == scs.Modified:
 		token, err := s.commit(ctx, s.m.router.commitVisitor)
@@ -261,7 +207,7 @@ func (s *request) saveVisitor(ctx context.Context, left left) (cookie, error) {
 			return cookie{}, failed("destroy session", err)
 		}
 		return cookie{change: clearCookie}, nil
-	case leaving || s.came.leftover == unreadable:
+	case leaving:
 		return cookie{change: clearCookie}, nil
 	default:
 		return cookie{}, nil

@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"reflect"
@@ -9,51 +10,71 @@ import (
 )
 
 // userID returns whom the session's data names as signed in, or "".
-func (m *Manager) userID(ctx context.Context) string { return formatUserID(m.sm.Get(ctx, m.UserIDKey)) }
-
-// namesNobody reports whether the user ID is missing or zero, and not of a type
-// that cannot be one.
-func (m *Manager) namesNobody(ctx context.Context) bool {
-	v := m.sm.Get(ctx, m.UserIDKey)
-	return v == nil || reflect.ValueOf(v).IsZero()
+func (m *Manager) userID(ctx context.Context) string {
+	if m.UserID == nil {
+		id, _ := formatUserID(m.sm.Get(ctx, m.UserIDKey))
+		return id
+	}
+	return m.UserID(func(key string) any { return m.sm.Get(ctx, key) })
 }
 
-func formatUserID(v any) string {
+// idOf returns whom decoded data names as signed in, or "".
+func (m *Manager) idOf(values map[string]any) string {
+	if m.UserID == nil {
+		id, _ := formatUserID(values[m.UserIDKey])
+		return id
+	}
+	return m.UserID(func(key string) any { return values[key] })
+}
+
+// checkUserID returns an error if the session's data has a user ID of a type that
+// cannot be one: nobody would track the session.
+func (m *Manager) checkUserID(ctx context.Context) error {
+	if m.UserID != nil {
+		return nil
+	}
+	v := m.sm.Get(ctx, m.UserIDKey)
+	if _, ok := formatUserID(v); !ok {
+		return fmt.Errorf("%w: the value under %q is a %T; a user ID is a string, an integer, bytes or a fmt.Stringer, or set Manager.UserID", errMisconfigured, m.UserIDKey, v)
+	}
+	return nil
+}
+
+// formatUserID returns the text of a user ID, "" for nobody, and reports whether it
+// is of a type that can be one. The zero value of any type is nobody: it is what
+// scs's GetInt returns if there is no value, and must not become an account that all
+// share.
+func formatUserID(v any) (id string, ok bool) {
 	switch v := v.(type) {
 	case nil:
-		return ""
+		return "", true
 	case string:
-		return v
-	case int:
-		return formatInteger(int64(v))
-	case int64:
-		return formatInteger(v)
+		return v, true
+	case []byte:
+		return string(v), true
 	}
 	rv := reflect.ValueOf(v)
-	if (rv.Kind() == reflect.Pointer || rv.CanInt() || rv.CanUint()) && rv.IsZero() {
-		return ""
+	if rv.IsZero() {
+		return "", true
 	}
 	if s, ok := v.(fmt.Stringer); ok {
-		return s.String()
+		return s.String(), true
 	}
 	switch {
 	case rv.CanInt():
-		return formatInteger(rv.Int())
+		return strconv.FormatInt(rv.Int(), 10), true
 	case rv.CanUint():
-		return strconv.FormatUint(rv.Uint(), 10)
+		return strconv.FormatUint(rv.Uint(), 10), true
 	case rv.CanFloat() && rv.Float() == math.Trunc(rv.Float()) && math.Abs(rv.Float()) < 1<<53:
-		return formatInteger(int64(rv.Float())) // what JSON makes of an integer
+		return strconv.FormatInt(int64(rv.Float()), 10), true // what JSON makes of an integer
 	case rv.Kind() == reflect.String:
-		return rv.String()
+		return rv.String(), true
+	case rv.Kind() == reflect.Slice && rv.Type().Elem().Kind() == reflect.Uint8:
+		return string(rv.Bytes()), true
+	case rv.Kind() == reflect.Array && rv.Type().Elem().Kind() == reflect.Uint8:
+		b := make([]byte, rv.Len())
+		reflect.Copy(reflect.ValueOf(b), rv)
+		return hex.EncodeToString(b), true
 	}
-	return ""
-}
-
-// formatInteger takes zero for nobody: it is what scs's GetInt returns where
-// there is no value, and must not become an account that all share.
-func formatInteger(i int64) string {
-	if i == 0 {
-		return ""
-	}
-	return strconv.FormatInt(i, 10)
+	return "", false
 }
