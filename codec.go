@@ -254,3 +254,52 @@ func unpackTime(b []byte) (time.Time, error) {
 	}
 	return t, nil
 }
+
+// A visitorCodec is the codec that New installs. It writes a visitor's session as
+// plain scs does, for the nodes that still run it and for a way back, until
+// Manager.AdoptUntil has passed.
+type visitorCodec struct{ m *Manager }
+
+func (c visitorCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	if c.m.idOf(values) == "" && c.m.hasPlainNodes() {
+		return encodeGob(deadline, values)
+	}
+	return Codec{}.Encode(deadline, values)
+}
+
+func (visitorCodec) Decode(data []byte) (time.Time, map[string]any, error) {
+	return Codec{}.Decode(data)
+}
+
+// hasPlainNodes reports whether nodes of plain scs may read what is written.
+func (m *Manager) hasPlainNodes() bool {
+	return m.AdoptUntil.IsZero() || time.Now().Before(m.AdoptUntil)
+}
+
+// encodeForPlainSCS encodes a session of the visitors' store whose data names a user.
+func (m *Manager) encodeForPlainSCS(deadline time.Time, values map[string]any) ([]byte, error) {
+	if _, ours := m.sm.Codec.(visitorCodec); ours {
+		return encodeGob(deadline, values)
+	}
+	return m.sm.Codec.Encode(deadline, values)
+}
+
+// encodeGob writes what scs.GobCodec reads. A field more than it knows says that the
+// data was last written by revoke: scs ignores it, and drops it when it writes.
+func encodeGob(deadline time.Time, values map[string]any) ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(struct {
+		Deadline time.Time
+		Values   map[string]any
+		ByRevoke bool
+	}{deadline, values, true})
+	if err != nil {
+		return nil, fmt.Errorf("revoke: encode session data: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// isFromPlainSCS reports whether data was last written by plain scs.
+func isFromPlainSCS(data []byte) bool {
+	return isGob(data) && !bytes.Contains(data, []byte("ByRevoke"))
+}

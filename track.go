@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"maps"
 	"net"

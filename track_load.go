@@ -203,5 +203,5 @@ func (m *Manager) keepDeadline(ctx context.Context, record store.Record) {
 // Under a codec of the application's own that cannot be told.
 func (m *Manager) isFromPlainSCS(data []byte) bool {
 	_, ours := m.sm.Codec.(visitorCodec)
-	return ours && codec.IsFromPlainSCS(data)
+	return ours && isFromPlainSCS(data)
 }

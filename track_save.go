@@ -1,7 +1,6 @@
 package revoke
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
