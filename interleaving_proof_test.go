@@ -124,7 +124,7 @@ var seeds = []seed{
 		}
 	}},
 	{"Create evicts nobody", limited, func(_ *scene, st *spoiledStore) {
-		st.create = func(ctx context.Context, r store.Record, _ int) ([]store.Record, error) {
+		st.create = func(ctx context.Context, r store.Record, _ store.Limit) ([]store.Record, error) {
 			return st.Store.Create(ctx, r, store.Limit{})
 		}
 	}},

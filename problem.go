@@ -81,6 +81,10 @@ func methodNotAllowed(w http.ResponseWriter, allowed ...string) {
 
 // unavailable is the ErrorFunc of a scs.SessionManager that has none of its own.
 func (m *Manager) unavailable(w http.ResponseWriter, _ *http.Request, err error) {
+	if errors.Is(err, ErrRevoked) {
+		problemOf(err).write(w)
+		return
+	}
 	if errors.Is(err, errEncode) {
 		newProblem(http.StatusInternalServerError, "internal_error", "The session could not be saved.").write(w)
 		return

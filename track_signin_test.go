@@ -1,0 +1,200 @@
+package revoke_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// TestRevokedMeanwhile lets a request be under way in a session that is then
+// revoked, and do with it what makes, or would make, a session of its data. Each
+// result is what a second request of the same browser finds.
+func TestRevokedMeanwhile(t *testing.T) {
+	type do = func(app *testapp.App, ctx context.Context)
+	renewAndPut := func(user string) do {
+		return func(app *testapp.App, ctx context.Context) {
+			app.SCS.RenewToken(ctx)
+			app.SCS.Put(ctx, "userID", user)
+		}
+	}
+	login := func(user string) do {
+		return func(app *testapp.App, ctx context.Context) { app.Sessions.Login(ctx, user) }
+	}
+	then := func(all ...do) do {
+		return func(app *testapp.App, ctx context.Context) {
+			for _, do := range all {
+				do(app, ctx)
+			}
+		}
+	}
+	var (
+		put     do = func(app *testapp.App, ctx context.Context) { app.SCS.Put(ctx, "more", "data") }
+		renew   do = func(app *testapp.App, ctx context.Context) { app.SCS.RenewToken(ctx) }
+		remove  do = func(app *testapp.App, ctx context.Context) { app.SCS.Remove(ctx, "userID") }
+		clear   do = func(app *testapp.App, ctx context.Context) { app.SCS.Clear(ctx) }
+		destroy do = func(app *testapp.App, ctx context.Context) { app.SCS.Destroy(ctx) }
+		flash   do = func(app *testapp.App, ctx context.Context) { app.SCS.Put(ctx, "flash", "bye") }
+		stepUp  do = func(app *testapp.App, ctx context.Context) { app.Sessions.Reauthenticated(ctx) }
+	)
+	revoked := func(app *testapp.App) { app.Sessions.Revoke(context.Background(), "ann", app.List(t, "ann")[0].ID) }
+	revokedAll := func(app *testapp.App) { app.Sessions.RevokeAll(context.Background(), "ann") }
+	for name, c := range map[string]struct {
+		end    func(app *testapp.App)
+		do     do
+		status int
+		user   string // who is signed in afterwards
+		cart   string // what is left of the data
+	}{
+		"puts data":                       {revoked, put, 200, "", ""},
+		"renews":                          {revoked, renew, 401, "", ""},
+		"steps up":                        {revoked, stepUp, 401, "", ""},
+		"signs in as another by hand":     {revoked, renewAndPut("bob"), 401, "", ""},
+		"signs in as itself by hand":      {revoked, renewAndPut("ann"), 401, "", ""},
+		"removes the user ID":             {revoked, remove, 200, "", ""},
+		"destroys, and leaves a message":  {revoked, then(destroy, flash), 200, "", ""},
+		"signs in by Login":               {revoked, login("ann"), 200, "ann", "book"},
+		"signs in as another by Login":    {revoked, login("bob"), 200, "bob", ""},
+		"destroys and signs in by Login":  {revoked, then(destroy, login("ann")), 200, "ann", ""},
+		"clears and signs in by Login":    {revoked, then(clear, login("ann")), 200, "ann", ""},
+		"all, and it signs in by Login":   {revokedAll, login("ann"), 401, "", ""},
+		"all, and another signs in":       {revokedAll, login("bob"), 200, "bob", ""},
+		"all, by a handler that goes on":  {nil, then(revokeAll, login("ann")), 200, "ann", ""},
+		"all, then Clear and Login":       {nil, then(revokeAll, clear, login("ann")), 200, "ann", ""},
+		"all, then Destroy and Login":     {nil, then(revokeAll, destroy, login("ann")), 200, "ann", ""},
+		"everyone, by the handler itself": {nil, then(revokeEveryone, login("ann")), 200, "ann", ""},
+		"everyone, then Remove and Login": {nil, then(revokeEveryone, remove, login("ann")), 200, "ann", ""},
+	} {
+		t.Run(name, bubble(func(t *testing.T) {
+			app := testapp.InBubble(store.NewMemory())
+			app.Handle("POST /do", func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Second)
+				if c.end != nil {
+					c.end(app)
+				}
+				time.Sleep(time.Second)
+				c.do(app, r.Context())
+			})
+			b := app.SignedIn(t, "ann")
+			b.Post("/cart?put=book")
+			before := b.Cookie
+			if got := b.Post("/do"); got.Status != c.status {
+				t.Errorf("%d %s, want %d", got.Status, got.Body, c.status)
+			}
+			if got := b.Get("/me"); (got.Status == 200) != (c.user != "") || c.user != "" && got.Body != c.user {
+				t.Errorf("signed in afterwards: %q, want %q", got.Body, c.user)
+			}
+			if got := b.Get("/cart"); got.Body != c.cart {
+				t.Errorf("the data afterwards: %q, want %q", got.Body, c.cart)
+			}
+			if app.BrowserWith(t, before).Opens() {
+				t.Error("the revoked token opens")
+			}
+		}))
+	}
+}
+
+func revokeAll(app *testapp.App, ctx context.Context) { app.Sessions.RevokeAll(ctx, "ann") }
+
+func revokeEveryone(app *testapp.App, ctx context.Context) { app.Sessions.RevokeEveryone(ctx) }
+
+// TestSignInUnderWay shows that a sign-in whose password was checked before all was
+// revoked is refused, in words and in the log, and that one that began afterwards is
+// not.
+func TestSignInUnderWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		others bool // RevokeOthers, and not RevokeAll
+		after  bool
+	}{
+		"RevokeAll":          {},
+		"RevokeOthers":       {others: true},
+		"after RevokeAll":    {after: true},
+		"after RevokeOthers": {others: true, after: true},
+	} {
+		t.Run(name, bubble(func(t *testing.T) {
+			app := testapp.InBubble(store.NewMemory())
+			revoke1 := func() {
+				if !c.others {
+					app.Sessions.RevokeAll(context.Background(), "ann")
+				} else if got := app.SignedIn(t, "ann").Delete(testapp.APIPath); got.Status != 200 {
+					t.Errorf("%d", got.Status)
+				}
+				time.Sleep(time.Second)
+			}
+			app.Handle("POST /slow", func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Second)
+				if !c.after {
+					revoke1()
+				}
+				app.Sessions.Login(r.Context(), "ann")
+			})
+			if c.after {
+				revoke1()
+			}
+			b := app.Browser(t)
+			got := b.Post("/slow")
+			if c.after {
+				if got.Status != 200 || !b.Opens() {
+					t.Errorf("an honest sign-in: %d %s", got.Status, got.Body)
+				}
+				return
+			}
+			if got.Status != 401 || got.Code(t) != "session_revoked" || got.Cookie != nil {
+				t.Errorf("%d %s, cookie %v", got.Status, got.Body, got.Cookie)
+			}
+			if n := app.Log.Count(revoke.SignInRefused); n != 1 {
+				t.Errorf("%d sign_in_refused in the log, want 1", n)
+			}
+			if b.Opens() {
+				t.Error("signed in all the same")
+			}
+		}))
+	}
+}
+
+// TestDeadlineStaysBroughtForward shows that a request that was under way does not
+// undo a deadline that another has brought forward.
+func TestDeadlineStaysBroughtForward(t *testing.T) {
+	for name, path := range map[string]string{"and writes": "/slow-write", "and is only used": "/slow-read"} {
+		t.Run(name, bubble(func(t *testing.T) {
+			app := testapp.InBubble(store.NewMemory())
+			app.Sessions.TouchInterval = 0
+			slow := func(put bool) http.HandlerFunc {
+				return func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(time.Minute)
+					if put {
+						app.SCS.Put(r.Context(), "x", "y")
+					}
+				}
+			}
+			app.Handle("POST /slow-write", slow(true))
+			app.Handle("POST /slow-read", slow(false))
+			app.Handle("POST /shorten", func(w http.ResponseWriter, r *http.Request) {
+				app.SCS.SetDeadline(r.Context(), time.Now().Add(10*time.Minute))
+			})
+			b := app.SignedIn(t, "ann")
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				b.Send("POST", path)
+			}()
+			time.Sleep(time.Second)
+			b.Post("/shorten")
+			<-done
+			if !b.Opens() {
+				t.Fatal("over too early")
+			}
+			if got := app.List(t, "ann")[0].ExpiresAt; got.After(time.Now().Add(10 * time.Minute)) {
+				t.Errorf("the list says that it expires at %v", got)
+			}
+			time.Sleep(10 * time.Minute)
+			if b.Opens() {
+				t.Error("open after the deadline that was brought forward")
+			}
+		}))
+	}
+}
