@@ -89,7 +89,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		p.fail(w, r, errMethod)
 	default:
-		err := p.m.guard(r)
+		err := p.m.Guard(r)
 		if err == nil && reads {
 			err = p.list(w, r, http.StatusOK, nil)
 		} else if err == nil {
@@ -172,7 +172,7 @@ func (p *page) list(w http.ResponseWriter, r *http.Request, status int, message 
 
 // fail answers with an error, above the list where the user may still act on it.
 func (p *page) fail(w http.ResponseWriter, r *http.Request, err error) {
-	t, problem := p.texts(r), problemOf(err)
+	t, problem := p.texts(r), ProblemOf(err)
 	if errors.Is(err, errMethod) {
 		problem.Status = http.StatusMethodNotAllowed
 	}
@@ -180,8 +180,8 @@ func (p *page) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.redirect(w, p.LoginURL)
 		return
 	}
-	if problem.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(problem.retryAfter, 10))
+	if problem.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(problem.RetryAfter, 10))
 	}
 	message := &PageMessage{Error: true}
 	listed := false
@@ -195,7 +195,7 @@ func (p *page) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case "cross_origin":
 		message.Text, message.LinkText, message.URL = t.CrossOrigin, t.Back, self(r)
 	case "rate_limited":
-		message.Text, listed = t.RateLimited(time.Duration(problem.retryAfter)*time.Second), true
+		message.Text, listed = t.RateLimited(time.Duration(problem.RetryAfter)*time.Second), true
 	case "reauthentication_required":
 		message.Text, listed = t.Reauthenticate, true
 		if p.ReauthenticateURL != "" {
