@@ -314,8 +314,12 @@ func TestOtherRouters(t *testing.T) {
 		s.mux.Handle("DELETE /account/devices/{id}", s.sessions.RevokeHandler())
 		s.mux.Handle("POST /account/devices/revoke", s.sessions.RevokeOthersHandler())
 		s.mux.Handle("DELETE /account/devices", s.sessions.RevokeOthersHandler())
+		s.mux.Handle("DELETE /devices/{id}/session", s.sessions.RevokeHandler())
 	})
-	phone, laptop := s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	phone, laptop, tablet := s.signedIn(t, "ann"), s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	if got := laptop.delete("/devices/" + tablet.id() + "/session"); got.status != http.StatusOK {
+		t.Errorf("revoke by a path value that is not last: %d %s", got.status, got.body)
+	}
 	if got := laptop.get("/account/devices"); !strings.Contains(got.body, phone.id()) {
 		t.Errorf("list: %d %s", got.status, got.body)
 	}

@@ -171,6 +171,18 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestLimitedStranger shows that who is not signed in and over the limit is told
+// so, and is shown no list.
+func TestLimitedStranger(t *testing.T) {
+	s := newServerWith(t, page.Options{}, func(s *server) { s.sessions.Limiter = revoke.NewLimiter(1, time.Hour) })
+	b := s.browser(t, firefoxOnLinux)
+	b.submit(pagePath, "session=unknown")
+	got := b.submit(pagePath, "session=unknown")
+	if got.status != http.StatusTooManyRequests || !strings.Contains(said(got), "Try again in 60 minutes.") || strings.Contains(got.body, "not signed in anywhere else") {
+		t.Errorf("%d\n%s", got.status, got.body)
+	}
+}
+
 // TestOutsideTrack shows that a page that is not under Track shows nothing, and
 // that the log names the mistake.
 func TestOutsideTrack(t *testing.T) {
