@@ -54,16 +54,6 @@ func (l *memoryLimiter) Allow(_ context.Context, key string) (wait time.Duration
 	return wait, nil
 }
 
-// A rateLimitedError is the answer to a request over the limit.
-type rateLimitedError struct{ wait time.Duration }
-
-func (e *rateLimitedError) Error() string { return "rate limited" }
-
-// seconds is the wait as a Retry-After header has it: whole, rounded up.
-func (e *rateLimitedError) seconds() int64 {
-	return max(1, int64(math.Ceil(e.wait.Seconds())))
-}
-
 // limit asks the Limiter once for a request that would change something. It
 // raises one event from the first request over the limit to the next within.
 func (m *Manager) limit(r *http.Request) error {
@@ -94,7 +84,7 @@ func (m *Manager) limit(r *http.Request) error {
 		m.emit(ctx, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
 	}
 	if wait > 0 {
-		return &rateLimitedError{wait}
+		return &RateLimitedError{RetryAfter: wait}
 	}
 	return nil
 }

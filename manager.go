@@ -161,3 +161,8 @@ func Secure(sm *scs.SessionManager) {
 	c.Secure, c.HttpOnly, c.SameSite = true, true, http.SameSiteLaxMode
 	c.Path, c.Domain = "/", ""
 }
+
+// SessionManager returns the scs.SessionManager that m was made for, for packages
+// that are given a Manager alone and keep something in a session's data, as the
+// page keeps what it has yet to say.
+func (m *Manager) SessionManager() *scs.SessionManager { return m.sm }

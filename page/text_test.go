@@ -1,4 +1,4 @@
-package revoke_test
+package page_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/page"
 )
 
 func german(n int, one, many string) string {
@@ -17,7 +18,7 @@ func german(n int, one, many string) string {
 	return fmt.Sprint(n, " ", many)
 }
 
-var germanTexts = revoke.PageTexts{
+var germanTexts = page.Texts{
 	Language:     "de",
 	Title:        "Wo Sie angemeldet sind",
 	Intro:        "Diese Geräte sind bei Ihrem Konto angemeldet. Erkennen Sie eines nicht, melden Sie es ab und ändern Sie Ihr Passwort.",
@@ -25,13 +26,13 @@ var germanTexts = revoke.PageTexts{
 	ThisDevice:   "Dieses Gerät",
 	OtherDevices: func(n int) string { return german(n, "anderes Gerät", "andere Geräte") },
 	Device:       func(s revoke.Session) string { return strings.Replace(s.Device, " on ", " unter ", 1) },
-	Active: func(a revoke.PageAgo) string {
+	Active: func(a page.Ago) string {
 		if a.Count == 0 {
 			return "Gerade aktiv"
 		}
 		return "Aktiv vor " + germanAgo(a)
 	},
-	SignedIn: func(a revoke.PageAgo) string {
+	SignedIn: func(a page.Ago) string {
 		if a.Count == 0 {
 			return "Gerade angemeldet"
 		}
@@ -57,13 +58,13 @@ var germanTexts = revoke.PageTexts{
 	SignedOutOfOthers: func(n int) string { return german(n, "Gerät ist", "Geräte sind") + " abgemeldet." },
 }
 
-func germanAgo(a revoke.PageAgo) string {
+func germanAgo(a page.Ago) string {
 	words := map[string][2]string{"minute": {"Minute", "Minuten"}, "hour": {"Stunde", "Stunden"}, "day": {"Tag", "Tagen"}, "week": {"Woche", "Wochen"}, "month": {"Monat", "Monaten"}, "year": {"Jahr", "Jahren"}}[a.Unit]
 	return german(a.Count, words[0], words[1])
 }
 
 // Arabic has a form of its own for two.
-var arabicTexts = revoke.PageTexts{
+var arabicTexts = page.Texts{
 	Language: "ar", Direction: "rtl",
 	Title:      "أماكن تسجيل دخولك",
 	ThisDevice: "هذا الجهاز",
@@ -82,15 +83,15 @@ var arabicTexts = revoke.PageTexts{
 	SignedOutOf: func(device string) string { return "تم تسجيل الخروج من " + device + "." },
 }
 
-func TestPageTexts(t *testing.T) {
-	s := newPageServer(t, revoke.PageOptions{Texts: func(r *http.Request) revoke.PageTexts {
+func TestTexts(t *testing.T) {
+	s := newServerWith(t, page.Options{Texts: func(r *http.Request) page.Texts {
 		switch r.URL.Query().Get("lang") {
 		case "de":
 			return germanTexts
 		case "ar":
 			return arabicTexts
 		}
-		return revoke.PageTexts{}
+		return page.Texts{}
 	}}, func(s *server) {
 		s.sessions.Describe = func(*http.Request) map[string]string { return map[string]string{"place": "Köln", "secret": "x"} }
 	})

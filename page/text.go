@@ -1,4 +1,4 @@
-package revoke
+package page
 
 import (
 	"fmt"
@@ -6,15 +6,18 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/cleantext"
 )
 
-// PageTexts are the texts of a [Manager.Page], for one language. A field that is
-// empty or nil stands for the English text, which is given with each as it
-// reads for "Chrome on Windows", three sessions or three hours.
+// Texts are the texts of the page in one language. If a field is empty or nil,
+// the page uses the English text. The comments show that, for "Chrome on Windows",
+// three sessions or three hours.
 //
-// A device comes to a function as it is to stand in a sentence: where it could
-// disturb the direction of writing around it, it is isolated by Unicode controls.
-type PageTexts struct {
+// A function gets a device's name ready to stand in a sentence: if the name could
+// disturb the direction of writing around it, Unicode controls isolate it.
+type Texts struct {
 	Language  string // of these texts: "en" (BCP 47)
 	Direction string // of writing: "ltr", or "rtl"
 
@@ -23,11 +26,11 @@ type PageTexts struct {
 	Alone        string                          // "You're not signed in anywhere else."
 	ThisDevice   string                          // "This device"
 	OtherDevices func(n int) string              // "3 other devices"
-	Device       func(Session) string            // "Chrome on Windows": Session.Device
-	Active       func(PageAgo) string            // "Active now", "Active 3 hours ago"
-	SignedIn     func(PageAgo) string            // "Signed in just now", "Signed in 3 hours ago"
+	Device       func(revoke.Session) string     // "Chrome on Windows": Session.Device
+	Active       func(Ago) string                // "Active now", "Active 3 hours ago"
+	SignedIn     func(Ago) string                // "Signed in just now", "Signed in 3 hours ago"
 	Time         func(time.Time) string          // "3 June 2025 at 15:04 UTC"; the time is in UTC
-	Label        func(name, value string) string // of Manager.Describe: the value; empty for one not to show
+	Label        func(name, value string) string // of Manager.Describe: the value; empty if it is not to be shown
 
 	SignOut           string                     // "Sign out"
 	SignOutOf         func(device string) string // "Sign out of Chrome on Windows"
@@ -38,46 +41,51 @@ type PageTexts struct {
 	ConfirmOthers     func(n int) string         // "Sign out of 3 other devices?"
 	ConfirmOthersText func(n int) string         // "You will stay signed in on this device …"
 	Cancel            string                     // "Cancel"
+	Previous          string                     // "Previous page"
+	Next              string                     // "Next page"
 
 	SignedOutOf       func(device string) string // "Signed out of Chrome on Windows."
 	SignedOutOfOthers func(n int) string         // "Signed out of 3 other devices."; n may be 0
 	AlreadyEnded      string                     // "That session had already ended."
 
-	NotSignedIn        string                                      // "You're not signed in. …"
-	Revoked            func(when string, why *RevokedError) string // "This device was signed out on 3 June 2025 at 15:04 UTC, …"
-	RateLimited        func(wait time.Duration) string             // "That was a lot of requests. Try again in 20 minutes."
-	Reauthenticate     string                                      // "First confirm that it's you. …"
-	ReauthenticateLink string                                      // "Confirm that it's you"
-	Unconfirmed        func(n int) string                          // "Nothing was signed out yet. …"
-	CrossOrigin        string                                      // "This request came from another site, …"
-	Unavailable        string                                      // "Your devices can't be shown at the moment. …"
-	Uncertain          string                                      // "It isn't certain that anything was signed out. …"
-	Method             string                                      // "This page can't be used that way."
-	TryAgain           string                                      // "Try again"
-	Back               string                                      // "Back to your devices"
+	NotSignedIn        string                                             // "You're not signed in. …"
+	Revoked            func(when string, why *revoke.RevokedError) string // "This device was signed out on 3 June 2025 at 15:04 UTC, …"
+	RateLimited        func(wait time.Duration) string                    // "That was a lot of requests. Try again in 20 minutes."
+	Reauthenticate     string                                             // "First confirm that it's you. …"
+	ReauthenticateLink string                                             // "Confirm that it's you"
+	Refused            string                                             // "You are not allowed to sign out of that. …"
+	Unconfirmed        func(n int) string                                 // "Nothing was signed out yet. …"
+	CrossOrigin        string                                             // "This request came from another site, …"
+	Unavailable        string                                             // "Your devices can't be shown at the moment. …"
+	Uncertain          string                                             // "It isn't certain that anything was signed out. …"
+	NotReplicated      string                                             // "Signed out, but not yet saved everywhere. …"
+	Unreadable         string                                             // "The form could not be read. Nothing was ended."
+	Method             string                                             // "This page can't be used that way."
+	TryAgain           string                                             // "Try again"
+	Back               string                                             // "Back to your devices"
 }
 
-// A PageAgo says how long ago something was, rounded down: Count Units. The zero
+// An Ago says how long ago something was, rounded down: Count Units. The zero
 // value means now.
-type PageAgo struct {
+type Ago struct {
 	Count int
 	Unit  string // "minute", "hour", "day", "week", "month" or "year"
 }
 
-func ago(d time.Duration) PageAgo {
+func ago(d time.Duration) Ago {
 	const day = 24 * time.Hour
 	for _, unit := range []struct {
 		name string
 		d    time.Duration
 	}{{"year", 365 * day}, {"month", 30 * day}, {"week", 7 * day}, {"day", day}, {"hour", time.Hour}, {"minute", time.Minute}} {
 		if d >= unit.d {
-			return PageAgo{int(d / unit.d), unit.name}
+			return Ago{int(d / unit.d), unit.name}
 		}
 	}
-	return PageAgo{}
+	return Ago{}
 }
 
-var english = PageTexts{
+var english = Texts{
 	Language:  "en",
 	Direction: "ltr",
 
@@ -86,9 +94,9 @@ var english = PageTexts{
 	Alone:        "You're not signed in anywhere else.",
 	ThisDevice:   "This device",
 	OtherDevices: func(n int) string { return plural(n, "other device") },
-	Device:       func(s Session) string { return s.Device },
-	Active:       func(a PageAgo) string { return "Active " + a.english("now") },
-	SignedIn:     func(a PageAgo) string { return "Signed in " + a.english("just now") },
+	Device:       func(s revoke.Session) string { return s.Device },
+	Active:       func(a Ago) string { return "Active " + a.english("now") },
+	SignedIn:     func(a Ago) string { return "Signed in " + a.english("just now") },
 	Time:         func(t time.Time) string { return t.Format("2 January 2006 at 15:04 MST") },
 	Label:        func(_, value string) string { return value },
 
@@ -102,7 +110,9 @@ var english = PageTexts{
 	ConfirmOthersText: func(n int) string {
 		return "You stay signed in on this device only. This takes effect at once and cannot be undone."
 	},
-	Cancel: "Cancel",
+	Cancel:   "Cancel",
+	Previous: "Previous page",
+	Next:     "Next page",
 
 	SignedOutOf: func(device string) string { return "Signed out of " + device + "." },
 	SignedOutOfOthers: func(n int) string {
@@ -114,18 +124,18 @@ var english = PageTexts{
 	AlreadyEnded: "That session had already ended.",
 
 	NotSignedIn: "You're not signed in. Sign in, then come back to this page.",
-	Revoked: func(when string, why *RevokedError) string {
+	Revoked: func(when string, why *revoke.RevokedError) string {
 		s := "This device was signed out on " + when
 		switch {
-		case why.Reason == ReasonLoggedOut:
+		case why.Reason == revoke.ReasonLoggedOut:
 			s = "You signed out of this device on " + when
-		case why.Reason == ReasonRevoked && why.By != "":
+		case why.Reason == revoke.ReasonRevoked && why.By != "":
 			s += ", from another of your devices"
-		case why.Reason == ReasonRevokedOthers:
+		case why.Reason == revoke.ReasonRevokedOthers:
 			s += ", when another of your devices signed out of all others"
-		case why.Reason == ReasonRevokedAll:
+		case why.Reason == revoke.ReasonRevokedAll:
 			s += ", when all your devices were signed out"
-		case why.Reason == ReasonEvicted:
+		case why.Reason == revoke.ReasonEvicted:
 			s += ", because you signed in on too many others"
 		}
 		return s + ". Sign in again to go on."
@@ -139,15 +149,18 @@ var english = PageTexts{
 	},
 	Reauthenticate:     "To sign out of other devices, first confirm that it's you by signing in again. Nothing was signed out yet.",
 	ReauthenticateLink: "Confirm that it's you",
+	Refused:            "You are not allowed to sign out of that. Nothing was signed out.",
 	Unconfirmed: func(n int) string {
 		return "This would sign out of " + plural(n, "other device") + ", and was not confirmed. Nothing was signed out yet."
 	},
-	CrossOrigin: "This request came from another site, so nothing was signed out. If it was you, do it from this page.",
-	Unavailable: "Your devices can't be shown at the moment. Nothing about them has changed.",
-	Uncertain:   "Your devices can't be reached at the moment, so it isn't certain that anything was signed out. It is safe to try again.",
-	Method:      "This page can't be used that way.",
-	TryAgain:    "Try again",
-	Back:        "Back to your devices",
+	CrossOrigin:   "This request came from another site, so nothing was signed out. If it was you, do it from this page.",
+	Unavailable:   "Your devices can't be shown at the moment. Nothing about them has changed.",
+	Uncertain:     "Your devices can't be reached at the moment, so it isn't certain that anything was signed out. It is safe to try again.",
+	NotReplicated: "Signed out, but not yet saved everywhere. If a server fails now, that device may be signed in again: look at your devices in a moment.",
+	Unreadable:    "The form could not be read. Nothing was ended.",
+	Method:        "This page can't be used that way.",
+	TryAgain:      "Try again",
+	Back:          "Back to your devices",
 }
 
 func plural(n int, noun string) string {
@@ -157,7 +170,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func (a PageAgo) english(now string) string {
+func (a Ago) english(now string) string {
 	if a.Count == 0 {
 		return now
 	}
@@ -165,7 +178,7 @@ func (a PageAgo) english(now string) string {
 }
 
 // orEnglish returns t with English texts in the place of empty ones.
-func (t PageTexts) orEnglish() PageTexts {
+func (t Texts) orEnglish() Texts {
 	v, e := reflect.ValueOf(&t).Elem(), reflect.ValueOf(english)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
@@ -175,11 +188,16 @@ func (t PageTexts) orEnglish() PageTexts {
 	return t
 }
 
-const maxShown = 80 // characters of one text from outside
+const (
+	maxText  = 512 // bytes of one text from outside
+	maxShown = 80  // characters of it
+)
 
-// name returns a session's device as it can stand in a sentence, however long
-// and in whatever direction of writing it is.
-func (t PageTexts) name(s Session) string {
+func clean(s string) string { return cleantext.Clean(s, maxText) }
+
+// name returns the name of a session's device, ready to stand in a sentence,
+// however long it is and whatever its direction of writing.
+func (t Texts) name(s revoke.Session) string {
 	name := shorten(t.Device(s))
 	isASCII := strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 	if isASCII && t.Direction != "rtl" {
