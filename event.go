@@ -165,7 +165,7 @@ func (m *Manager) evicted(ctx context.Context, userID, by string, records []stor
 // presenting it until its user signs in again, and that is one use, not many.
 func (s *request) revokedTokenUsed(tombstone store.Record) {
 	var known bool
-	s.m.reuses.with(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(raised *bool) {
+	s.m.reuses.With(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(raised *bool) {
 		known, *raised = *raised, true
 	})
 	if !known {

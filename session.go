@@ -15,6 +15,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/revoke-sessions/revoke/internal/recent"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -106,8 +107,8 @@ type Manager struct {
 	hook     hook
 	patterns patterns
 	watch    watch
-	limited  recent[bool] // by the limiter's key: whether it is over the limit
-	reuses   recent[bool] // by session and address: whether the use of its token was raised
+	limited  *recent.Map[bool] // by the limiter's key: whether it is over the limit
+	reuses   *recent.Map[bool] // by session and address: whether the use of its token was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
@@ -125,9 +126,9 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		Limiter:       NewLimiter(10, time.Minute),
 		sm:            sm,
 		sessions:      st,
-		patterns:      patterns{windows: recent[window]{size: maxKeys}},
-		limited:       recent[bool]{size: maxKeys},
-		reuses:        recent[bool]{size: maxKeys},
+		patterns:      patterns{windows: recent.New[window](maxKeys)},
+		limited:       recent.New[bool](maxKeys),
+		reuses:        recent.New[bool](maxKeys),
 	}
 	m.router = &router{m: m, visitors: sm.Store}
 	sm.Store = m.router
