@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/codec"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -161,7 +162,7 @@ func (s *request) open(base context.Context, cookie string) (context.Context, er
 // Under a codec of the application's own that cannot be told.
 func (m *Manager) isFromPlainSCS(data []byte) bool {
 	_, ours := m.sm.Codec.(Codec)
-	return ours && isGob(data)
+	return ours && codec.IsGob(data)
 }
 
 // found notes what the cookie that is being loaded opened.
