@@ -95,7 +95,7 @@ func (m *Manager) raise(ctx context.Context, e Event) {
 	}
 	m.log(ctx, e)
 	if m.OnEvent != nil {
-		m.hook.send(m, e)
+		m.hook.Send(e, e.Kind == Suspicious)
 	}
 	if seen, ok := m.patterns.see(e, m.burst()); ok {
 		m.raise(ctx, seen)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/revoke-sessions/revoke/internal/queue"
 	"github.com/revoke-sessions/revoke/internal/recent"
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -90,10 +91,11 @@ type Manager struct {
 	Logger *slog.Logger
 
 	// OnEvent, if not nil, is called with each event after it was logged, from
-	// one goroutine at a time and none of a request. While it blocks, up to
-	// 1,024 events wait for it; more are dropped, and their number is logged. A
-	// panic in it is logged. What waits when the process ends is lost; the audit
-	// log has it.
+	// one goroutine at a time and none of a request. Suspicious events go first.
+	// While it blocks, up to 1,024 of them and 1,024 others wait for it; more are
+	// dropped, and their number is logged. A panic in it is logged. Events that
+	// still wait when the process exits are lost, unless FlushEvents was called;
+	// the audit log has them.
 	OnEvent func(Event)
 
 	// Burst is how many revocations by one user, or refusals on how many ids,
@@ -104,7 +106,7 @@ type Manager struct {
 	sm       *scs.SessionManager
 	router   *router
 	sessions store.Store
-	hook     hook
+	hook     *queue.Queue[Event]
 	patterns patterns
 	watch    watch
 	limited  *recent.Map[bool] // by the limiter's key: whether it is over the limit
@@ -130,6 +132,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		limited:       recent.New[bool](maxKeys),
 		reuses:        recent.New[bool](maxKeys),
 	}
+	m.hook = newHook(m)
 	m.router = &router{m: m, visitors: sm.Store}
 	sm.Store = m.router
 	if sm.Codec == (scs.GobCodec{}) {
