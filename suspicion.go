@@ -3,6 +3,8 @@ package revoke
 import (
 	"slices"
 	"time"
+
+	"github.com/revoke-sessions/revoke/internal/recent"
 )
 
 // A Burst is more than N events within Per.
@@ -26,7 +28,7 @@ func (m *Manager) burst() Burst {
 }
 
 // patterns finds what is suspicious in the stream of events.
-type patterns struct{ windows recent[window] }
+type patterns struct{ windows *recent.Map[window] }
 
 // A window is what was seen of one pattern of one user.
 type window struct {
@@ -54,7 +56,7 @@ func (p *patterns) see(e Event, burst Burst) (suspicious Event, ok bool) {
 	default:
 		return Event{}, false
 	}
-	p.windows.with(reason+" "+shortHash(key), func(w *window) {
+	p.windows.With(reason+" "+shortHash(key), func(w *window) {
 		since := e.Time.Add(-burst.Per)
 		w.seen = slices.DeleteFunc(w.seen, func(s sighting) bool {
 			return !s.at.After(since) || id != "" && s.id == id

@@ -1,11 +1,26 @@
-package revoke
+package codec
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/gob"
 	"fmt"
+	"time"
 )
+
+// IsGob reports whether data begins as gob does, with the length of a message.
+// Nothing that Encode writes begins so.
+func IsGob(data []byte) bool { return len(data) > 0 && (data[0] < 0x80 || data[0] > 0xf7) }
+
+// decodeGobSession reads what scs's gob codec wrote.
+func decodeGobSession(data []byte) (time.Time, map[string]any, error) {
+	var s struct {
+		Deadline time.Time
+		Values   map[string]any
+	}
+	err := decodeGob(data, &s)
+	return s.Deadline, s.Values, err
+}
 
 // decodeGob decodes one value, and all of data.
 func decodeGob(data []byte, value any) (err error) {
