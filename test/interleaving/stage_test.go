@@ -3,6 +3,7 @@ package interleaving
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -71,6 +72,7 @@ func newStage(t *testing.T, how setting, spoil func(*scene, store.Store) store.S
 	s.spoil = spoil
 	s.sessions = revoke.New(s.sm, &s.store)
 	s.sessions.TouchInterval, s.sessions.MaxPerUser, s.sessions.Limiter = how.touchInterval, how.maxPerUser, nil
+	s.sessions.Logger = slog.New(slog.DiscardHandler)
 	if how.authorize {
 		s.sessions.Authorize = func(context.Context, revoke.Action) error { return nil }
 	}
