@@ -1,4 +1,4 @@
-package revoke_test
+package interleaving
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // else as what the request is for.
 func (s *stage) step(ctx context.Context, doing string) {
 	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok && doing == "" {
-		doing = x.kind.does
+		doing = x.act.does
 	}
 	s.run.Step(doing)
 	if s.setting.maxPerUser > 0 {

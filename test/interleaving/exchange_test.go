@@ -1,4 +1,4 @@
-package revoke_test
+package interleaving
 
 import (
 	"bufio"
@@ -17,14 +17,14 @@ import (
 type exchange struct {
 	*scene
 	name   string
-	kind   kind
-	at     place
+	act    act
+	at     browser
 	cookie string // of the request
 
 	ctx        context.Context // of the handler
 	loaded     sessionNo       // that the handler found
 	saving     int             // steps taken up to the save step
-	whenSaved  []action        // what the save step will have done
+	whenSaved  []operation     // what the save step will have done
 	signedOff  bool            // the handler asked for its session to end
 	afterwards func()          // in a goroutine that the handler leaves behind
 }
@@ -37,20 +37,20 @@ func (x *exchange) in(ctx context.Context) context.Context {
 }
 
 // send sends a request with the cookie that the browser holds.
-func (sc *scene) send(name string, at place, k kind) {
-	x := &exchange{scene: sc, name: name, kind: k, at: at, cookie: sc.jars[at], loaded: nobody}
+func (sc *scene) send(name string, at browser, a act) {
+	x := &exchange{scene: sc, name: name, act: a, at: at, cookie: sc.jars[at], loaded: nobody}
 	w := &response{header: make(http.Header)}
 	w.begins = func() { x.deliver(w) }
 	x.saving = x.run.Taken()
 	x.serve(w)
-	for _, a := range x.whenSaved {
-		x.did(x.saving, a)
+	for _, op := range x.whenSaved {
+		x.did(x.saving, op)
 	}
 	if x.afterwards != nil {
 		x.run.Go("a goroutine of "+name, x.afterwards)
 	}
 	if w.WriteHeader(http.StatusOK); w.status != http.StatusOK {
-		x.fail("%s was answered with %d", k.does, w.status)
+		x.fail("%s was answered with %d", a.does, w.status)
 	}
 }
 
@@ -74,11 +74,11 @@ func serveExchange(w http.ResponseWriter, r *http.Request) {
 	x.loaded = sessionIn(x.sm, x.ctx)
 	presented := x.sessionOf(x.cookie)
 	if presented != nobody && x.signIns[presented].legacy {
-		x.did(x.saving, action{kind: adopts, target: presented})
+		x.did(x.saving, operation{kind: adopts, target: presented})
 	}
-	x.did(x.saving, action{kind: loads, target: presented, found: x.loaded})
+	x.did(x.saving, operation{kind: loads, target: presented, found: x.loaded})
 	defer func() { x.saving = x.run.Taken() }()
-	x.kind.act(x, w, x.ctx)
+	x.act.do(x, w, x.ctx)
 }
 
 // sessionIn returns the session that the data names, if it is signed in.
@@ -96,7 +96,7 @@ func (x *exchange) begin(user string) sessionNo {
 	if x.playing {
 		name = "the session that " + x.name + " began"
 	}
-	x.signIns = append(x.signIns, signIn{name: name, user: user, holders: []place{x.at}})
+	x.signIns = append(x.signIns, signIn{name: name, user: user, holders: []browser{x.at}})
 	return sessionNo(len(x.signIns) - 1)
 }
 
@@ -163,13 +163,13 @@ func (x *exchange) issue(cookie string, n sessionNo) {
 
 // did notes what was done in the steps that the request has taken since it had
 // taken so many.
-func (x *exchange) did(taken int, a action) {
-	if a.kind == logsOut || a.kind == revokes && a.err == nil && a.target == x.loaded {
+func (x *exchange) did(taken int, op operation) {
+	if op.kind == logsOut || op.kind == revokes && op.err == nil && op.target == x.loaded {
 		x.signedOff = true
 	}
-	a.who = x.name
-	a.first, a.last = x.run.Since(taken)
-	x.actions = append(x.actions, a)
+	op.who = x.name
+	op.first, op.last = x.run.Since(taken)
+	x.operations = append(x.operations, op)
 }
 
 // renewing notes that the request is about to make older cookies stale.

@@ -1,4 +1,4 @@
-package revoke_test
+package examples_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	"github.com/revoke-sessions/revoke/internal/redistest"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -65,35 +66,35 @@ func TestSentinel(t *testing.T) {
 	for _, sentinel := range redistest.StartSentinels(t, 3, "mymaster", primary) {
 		sentinels = append(sentinels, sentinel.Addr)
 	}
-	s := newServer(t, sentinelStore())
-	laptop, phone, tablet := s.signedIn(t, "ann"), s.signedIn(t, "ann"), s.signedIn(t, "ann")
-	if got := laptop.delete(apiPath + "/" + phone.id()); got.status != http.StatusOK {
-		t.Fatalf("%d %s", got.status, got.body)
+	app := testapp.New(t, sentinelStore())
+	laptop, phone, tablet := app.SignedIn(t, "ann"), app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
+	if got := laptop.Delete(testapp.APIPath + "/" + phone.ID()); got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
 	}
-	over := phone.cookie
+	over := phone.Cookie
 	primary.Kill()
 	start := time.Now()
 	for {
-		got, _, _ := laptop.send("GET", "/me")
-		if got.status == http.StatusOK {
+		got := laptop.Send("GET", "/me")
+		if got.Status == http.StatusOK {
 			break
 		}
-		if got.status != http.StatusServiceUnavailable || time.Since(start) > 30*time.Second {
-			t.Fatalf("%v after the death of the primary: %d %s", time.Since(start), got.status, got.body)
+		if got.Status != http.StatusServiceUnavailable || time.Since(start) > 30*time.Second {
+			t.Fatalf("%v after the death of the primary: %d %s", time.Since(start), got.Status, got.Body)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Logf("the replica had taken over after %v", time.Since(start))
-	phone.cookie = over
-	if got := phone.get("/me"); got.status != http.StatusUnauthorized {
-		t.Errorf("the revoked session: %d", got.status)
+	phone.Cookie = over
+	if got := phone.Get("/me"); got.Status != http.StatusUnauthorized {
+		t.Errorf("the revoked session: %d", got.Status)
 	}
-	if got := tablet.get("/me"); got.status != http.StatusOK {
-		t.Errorf("another session: %d", got.status)
+	if got := tablet.Get("/me"); got.Status != http.StatusOK {
+		t.Errorf("another session: %d", got.Status)
 	}
-	got := laptop.delete(apiPath + "/" + tablet.id())
-	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"revocation_not_replicated"`) {
-		t.Errorf("a revocation while there is no replica: %d %s", got.status, got.body)
+	got := laptop.Delete(testapp.APIPath + "/" + tablet.ID())
+	if got.Status != http.StatusServiceUnavailable || !strings.Contains(got.Body, `"revocation_not_replicated"`) {
+		t.Errorf("a revocation while there is no replica: %d %s", got.Status, got.Body)
 	}
 }
 

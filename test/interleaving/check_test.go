@@ -1,4 +1,4 @@
-package revoke_test
+package interleaving
 
 import (
 	"context"
@@ -12,8 +12,8 @@ func (sc *scene) check() error {
 	if sc.wrong != nil {
 		return sc.wrong
 	}
-	for i := range sc.actions {
-		if err := sc.resolve(&sc.actions[i]); err != nil {
+	for i := range sc.operations {
+		if err := sc.resolve(&sc.operations[i]); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ func (sc *scene) check() error {
 // tryEveryCookie tries each cookie that was ever issued. None may open a session
 // whose end was answered, nor one that has data of it, and no two the same. It
 // returns the sessions that are open, and by whose browser.
-func (sc *scene) tryEveryCookie() (open sessionSet, opened [places]sessionNo, err error) {
+func (sc *scene) tryEveryCookie() (open sessionSet, opened [browsers]sessionNo, err error) {
 	for at := range opened {
 		opened[at] = nobody
 	}
@@ -107,14 +107,14 @@ type end struct {
 }
 
 func (sc *scene) ends() (ends []end) {
-	for _, a := range sc.actions {
+	for _, op := range sc.operations {
 		switch {
-		case a.err != nil:
-		case a.kind == logsOut || a.kind == revokes:
-			ends = append(ends, end{a.target, a.last, a.kind == revokes})
-		case a.kind == revokesAll:
-			for n := range a.set.all() {
-				ends = append(ends, end{n, a.last, true})
+		case op.err != nil:
+		case op.kind == logsOut || op.kind == revokes:
+			ends = append(ends, end{op.target, op.last, op.kind == revokes})
+		case op.kind == revokesAll:
+			for n := range op.set.all() {
+				ends = append(ends, end{n, op.last, true})
 			}
 		}
 	}
@@ -123,22 +123,22 @@ func (sc *scene) ends() (ends []end) {
 
 // concerns reports whether anything was done that may end a session.
 func (sc *scene) concerns(n sessionNo) bool {
-	return slices.ContainsFunc(sc.actions, func(a action) bool {
-		switch a.kind {
+	return slices.ContainsFunc(sc.operations, func(op operation) bool {
+		switch op.kind {
 		case loads:
 			return false
 		case signsIn:
-			return sc.setting.maxPerUser > 0 && sc.signIns[a.target].user == sc.signIns[n].user
+			return sc.setting.maxPerUser > 0 && sc.signIns[op.target].user == sc.signIns[n].user
 		case revokesEveryone:
 			return true
 		}
-		return a.target == n
+		return op.target == n
 	})
 }
 
 // signedOut finds a session that lives, and whose browser no longer holds a
 // cookie that opens any, for no good reason.
-func (sc *scene) signedOut(open sessionSet, opened [places]sessionNo) error {
+func (sc *scene) signedOut(open sessionSet, opened [browsers]sessionNo) error {
 	for n := range open.all() {
 		var lost *lostCookie
 		for _, at := range sc.signIns[n].holders {
@@ -160,7 +160,7 @@ func (sc *scene) signedOut(open sessionSet, opened [places]sessionNo) error {
 // mayLose reports whether a browser may have lost the cookie of a session: to a
 // log-out of its own, to a visitor's session that it began with another cookie,
 // or to one that was new when it was sent, and has arrived late.
-func (sc *scene) mayLose(n sessionNo, at place) bool {
+func (sc *scene) mayLose(n sessionNo, at browser) bool {
 	by, jar := sc.setBy[at], sc.jars[at]
 	if by.exchange == nil {
 		return false
@@ -183,11 +183,11 @@ func (e *lostCookie) Error() string {
 	lives := e.by.named(e.session) + " lives, and its browser is signed out: "
 	switch {
 	case e.jar == "":
-		return fmt.Sprintf("%sthe response to %s (it %s) has cleared the cookie", lives, e.by.name, e.by.kind.does)
+		return fmt.Sprintf("%sthe response to %s (it %s) has cleared the cookie", lives, e.by.name, e.by.act.does)
 	case e.jar == e.by.cookie:
-		return fmt.Sprintf("%sthe response to %s (it %s) has put the old cookie back", lives, e.by.name, e.by.kind.does)
+		return fmt.Sprintf("%sthe response to %s (it %s) has put the old cookie back", lives, e.by.name, e.by.act.does)
 	}
-	return fmt.Sprintf("%sthe cookie in the response to %s (it %s) opens nothing", lives, e.by.name, e.by.kind.does)
+	return fmt.Sprintf("%sthe cookie in the response to %s (it %s) opens nothing", lives, e.by.name, e.by.act.does)
 }
 
 // A probe is a request for the protected page, /me, when all is over.

@@ -1,4 +1,4 @@
-package revoke_test
+package interleaving
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 	"github.com/revoke-sessions/revoke"
 )
 
-// An action is what was done to sessions, with the answer that was given and the
-// steps in which it was done. What was answered is true if there is an order of
-// all actions, one at a time, in which those are the answers, and in which none
-// comes before another that was answered when it began (Herlihy and Wing,
+// An operation is what was done to sessions, with the answer that was given and
+// the steps in which it was done. What was answered is true if there is an order
+// of all operations, one at a time, in which those are the answers, and in which
+// none comes before another that was answered when it began (Herlihy and Wing,
 // "Linearizability: a correctness condition for concurrent objects", 1990).
-type action struct {
-	kind        actionKind
+type operation struct {
+	kind        operationKind
 	who         string    // the request
 	user        string    // whose sessions are revoked
 	by          sessionNo // that revokes, where nobody is the owner, or of which another begins
@@ -31,40 +31,40 @@ type action struct {
 	set sessionSet // ended
 }
 
-type actionKind int
+type operationKind int
 
 const (
-	loads           actionKind = iota // a request finds the session of its cookie, or nobody
-	adopts                            // a session from before revoke came begins, unless it has
-	signsIn                           // a session begins, and one beyond the limit ends; none begins of one that has ended
-	logsOut                           // a session ends, unless it has
-	mayEnd                            // a session ends, or not; nobody is told
-	revokes                           // a session of the user's ends
-	revokesAll                        // all sessions of the user's end but the one that revokes
-	revokesEveryone                   // all sessions end
+	loads           operationKind = iota // a request finds the session of its cookie, or nobody
+	adopts                               // a session from before revoke came begins, unless it has
+	signsIn                              // a session begins, and one beyond the limit ends; none begins of one that has ended
+	logsOut                              // a session ends, unless it has
+	mayEnd                               // a session ends, or not; nobody is told
+	revokes                              // a session of the user's ends
+	revokesAll                           // all sessions of the user's end but the one that revokes
+	revokesEveryone                      // all sessions end
 )
 
 // resolve replaces the sessions of an answer by their numbers.
-func (sc *scene) resolve(a *action) error {
-	for _, ended := range a.ended {
+func (sc *scene) resolve(op *operation) error {
+	for _, ended := range op.ended {
 		n := sessionNo(slices.IndexFunc(sc.signIns, func(in signIn) bool { return in.id == ended.ID }))
-		if n < 0 || a.set.has(n) {
-			return fmt.Errorf("the answer to %s names %q, which is no session, or named twice", a.who, ended.ID)
+		if n < 0 || op.set.has(n) {
+			return fmt.Errorf("the answer to %s names %q, which is no session, or named twice", op.who, ended.ID)
 		}
-		a.set = a.set.with(n)
+		op.set = op.set.with(n)
 	}
-	if a.kind == loads && a.found != nobody && a.found != a.target {
-		return fmt.Errorf("%s loads %v with the cookie of %v", a.who, sc.named(a.found), sc.named(a.target))
+	if op.kind == loads && op.found != nobody && op.found != op.target {
+		return fmt.Errorf("%s loads %v with the cookie of %v", op.who, sc.named(op.found), sc.named(op.target))
 	}
 	return nil
 }
 
-// A state is what there is between two actions.
+// A state is what there is between two operations.
 type state struct {
 	live   sessionSet
 	late   sessionSet // had ended when they logged out
 	legacy sessionSet // from before revoke came, and not adopted yet
-	done   uint32     // actions
+	done   uint32     // operations
 }
 
 func (sc *scene) start() (st state) {
@@ -78,13 +78,13 @@ func (sc *scene) start() (st state) {
 	return st
 }
 
-// explain reports whether there is an order of the actions that are not done
-// yet after which the sessions that are open are live.
+// explain reports whether there is an order of the operations that are not
+// done yet after which the sessions that are open are live.
 func (sc *scene) explain(st state, open sessionSet) bool {
 	answered := math.MaxInt // the first answer to one of them
-	for i, a := range sc.actions {
+	for i, op := range sc.operations {
 		if st.done&(1<<i) == 0 {
-			answered = min(answered, a.last)
+			answered = min(answered, op.last)
 		}
 	}
 	if answered == math.MaxInt {
@@ -93,51 +93,51 @@ func (sc *scene) explain(st state, open sessionSet) bool {
 		}
 		return st.live == open
 	}
-	for i := range sc.actions {
-		a := &sc.actions[i]
-		if st.done&(1<<i) != 0 || a.first > answered {
+	for i := range sc.operations {
+		op := &sc.operations[i]
+		if st.done&(1<<i) != 0 || op.first > answered {
 			continue
 		}
 		next := st
 		next.done |= 1 << i
-		if sc.can(a, next, func(after state) bool { return sc.explain(after, open) }) {
+		if sc.can(op, next, func(after state) bool { return sc.explain(after, open) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// can reports whether the answer to an action is true in a state, and then is
-// true of one of the states in which the action can leave it.
-func (sc *scene) can(a *action, st state, then func(state) bool) bool {
-	switch a.kind {
+// can reports whether the answer to an operation is true in a state, and then is
+// true of one of the states in which the operation can leave it.
+func (sc *scene) can(op *operation, st state, then func(state) bool) bool {
+	switch op.kind {
 	case loads:
-		if a.found != nobody {
-			return st.live.has(a.found) && then(st)
+		if op.found != nobody {
+			return st.live.has(op.found) && then(st)
 		}
-		return (!(st.live | st.legacy).has(a.target) || sc.mayBeStale(a)) && then(st)
+		return (!(st.live | st.legacy).has(op.target) || sc.mayBeStale(op)) && then(st)
 	case adopts:
-		if !st.legacy.has(a.target) {
+		if !st.legacy.has(op.target) {
 			return then(st)
 		}
-		st.legacy = st.legacy.without(a.target)
-		return sc.canBegin(a.target, st, then)
+		st.legacy = st.legacy.without(op.target)
+		return sc.canBegin(op.target, st, then)
 	case signsIn:
-		if st.late.has(a.by) {
+		if st.late.has(op.by) {
 			return then(st)
 		}
-		return sc.canBegin(a.target, st, then)
+		return sc.canBegin(op.target, st, then)
 	case logsOut:
-		if !st.live.has(a.target) {
-			st.late = st.late.with(a.target)
+		if !st.live.has(op.target) {
+			st.late = st.late.with(op.target)
 		}
-		st.live = st.live.without(a.target)
+		st.live = st.live.without(op.target)
 		return then(st)
 	case mayEnd:
 		if then(st) {
 			return true
 		}
-		st.live = st.live.without(a.target)
+		st.live = st.live.without(op.target)
 		return then(st)
 	case revokesEveryone:
 		st.live, st.legacy = 0, 0
@@ -145,19 +145,19 @@ func (sc *scene) can(a *action, st state, then func(state) bool) bool {
 	}
 
 	// What is left revokes. A session that is not live revokes nobody.
-	if a.by != nobody && !st.live.has(a.by) {
-		return errors.Is(a.err, revoke.ErrUnauthenticated) && then(st)
+	if op.by != nobody && !st.live.has(op.by) {
+		return errors.Is(op.err, revoke.ErrUnauthenticated) && then(st)
 	}
-	of := st.live & sc.of(a.user)
-	if a.kind == revokes {
-		if !of.has(a.target) {
-			return errors.Is(a.err, revoke.ErrNotFound) && then(st)
+	of := st.live & sc.of(op.user)
+	if op.kind == revokes {
+		if !of.has(op.target) {
+			return errors.Is(op.err, revoke.ErrNotFound) && then(st)
 		}
-		st.live = st.live.without(a.target)
-		return a.err == nil && then(st)
+		st.live = st.live.without(op.target)
+		return op.err == nil && then(st)
 	}
-	st.live &^= a.set
-	return a.err == nil && a.set == of.without(a.by) && then(st)
+	st.live &^= op.set
+	return op.err == nil && op.set == of.without(op.by) && then(st)
 }
 
 // canBegin begins a session, and ends any one of the others beyond the limit.
@@ -179,8 +179,8 @@ func (sc *scene) canBegin(n sessionNo, st state, then func(state) bool) bool {
 
 // mayBeStale reports whether the cookie that has loaded nobody may be one that
 // a renewal had replaced.
-func (sc *scene) mayBeStale(a *action) bool {
-	return slices.ContainsFunc(sc.renewals, func(r renewal) bool { return r.session == a.target && r.step <= a.last })
+func (sc *scene) mayBeStale(op *operation) bool {
+	return slices.ContainsFunc(sc.renewals, func(r renewal) bool { return r.session == op.target && r.step <= op.last })
 }
 
 // of returns the sessions of a user.
@@ -193,28 +193,28 @@ func (sc *scene) of(user string) (set sessionSet) {
 	return set
 }
 
-// told tells the actions with their answers, and what there is in the end.
+// told tells the operations with their answers, and what there is in the end.
 func (sc *scene) told(open sessionSet) string {
 	var all []string
-	for _, a := range sc.actions {
-		target, kept, answer := sc.named(a.target), "", ""
-		if a.by != nobody {
-			kept = " but " + sc.named(a.by)
+	for _, op := range sc.operations {
+		target, kept, answer := sc.named(op.target), "", ""
+		if op.by != nobody {
+			kept = " but " + sc.named(op.by)
 		}
 		switch {
-		case a.kind == loads && a.target == nobody:
+		case op.kind == loads && op.target == nobody:
 			continue
-		case a.err != nil:
-			answer = ": " + a.err.Error()
-		case a.kind == loads:
-			answer = ": " + sc.named(a.found)
-		case a.kind == revokesAll:
-			answer = ": " + sc.list(a.set)
+		case op.err != nil:
+			answer = ": " + op.err.Error()
+		case op.kind == loads:
+			answer = ": " + sc.named(op.found)
+		case op.kind == revokesAll:
+			answer = ": " + sc.list(op.set)
 		}
-		all = append(all, a.who+" "+[...]string{
+		all = append(all, op.who+" "+[...]string{
 			loads: "loads " + target, adopts: "adopts " + target, signsIn: "begins " + target, logsOut: "logs out " + target,
 			mayEnd: "may end " + target, revokes: "revokes " + target, revokesAll: "revokes all" + kept, revokesEveryone: "revokes everyone",
-		}[a.kind]+answer)
+		}[op.kind]+answer)
 	}
 	return strings.Join(all, "; ") + "; in the end there is " + sc.list(open)
 }

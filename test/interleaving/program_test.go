@@ -1,18 +1,9 @@
-package revoke_test
+package interleaving
 
 import (
-	"runtime/debug"
 	"slices"
-	"strings"
-	"sync/atomic"
-	"testing"
 	"time"
-
-	"github.com/revoke-sessions/revoke/internal/interleave"
 )
-
-// How many orders TestEveryInterleaving must have run.
-const leastOrders, leastOrdersShort = 100_000, 20_000
 
 var (
 	rare       = setting{name: "uses are noted rarely", touchInterval: time.Hour}
@@ -29,7 +20,7 @@ var (
 )
 
 // requests are what can be under way in a session, the laptop's.
-var requests = []part{
+var requests = []role{
 	in(laptop, toRead),
 	in(laptop, toWrite),
 	in(laptop, toRenew),
@@ -53,7 +44,7 @@ var requests = []part{
 }
 
 // usual are those that most applications have.
-var usual = []part{
+var usual = []role{
 	in(laptop, toRead),
 	in(laptop, toWrite),
 	in(laptop, toRenew),
@@ -62,7 +53,7 @@ var usual = []part{
 }
 
 // revocations are how a session is ended by others, or is not.
-var revocations = []part{
+var revocations = []role{
 	owner(toRevoke(laptop)),
 	owner(toRevokeAll),
 	owner(toRevokeEveryone),
@@ -74,19 +65,20 @@ var revocations = []part{
 }
 
 // old are what can be under way in a session from before revoke came.
-var old = []part{
+var old = []role{
 	in(attic, toRead),
 	in(attic, toWrite),
 	in(attic, toRenew),
 	in(attic, toDestroy),
 }
 
-// A program is some casts, each of whose parts are played at once.
+// A program is some casts under some settings. The roles of a cast are played at
+// the same time.
 type program struct {
 	name     string
 	settings []setting
-	casts    [][]part
-	long     bool // not run under -short
+	casts    [][]role
+	long     bool // left out under -short, and by the race detector
 }
 
 var programs = []program{
@@ -98,7 +90,7 @@ var programs = []program{
 	{
 		name:     "three revoke at once",
 		settings: []setting{rare, limited},
-		casts: [][]part{
+		casts: [][]role{
 			{owner(toRevoke(laptop)), in(phone, toRevoke(laptop)), in(laptop, toRevokeItself)},
 			{owner(toRevokeAll), in(phone, toRevokeOthers), in(laptop, toRevokeOthers)},
 		},
@@ -107,9 +99,9 @@ var programs = []program{
 		name:     "two sessions revoke each other, and one of them is in use",
 		settings: []setting{rare},
 		casts: each(
-			[]part{in(phone, toRevokeOthers)},
-			[]part{in(laptop, toRevokeOthers), in(laptop, toRevoke(phone))},
-			[]part{in(laptop, toWrite), in(phone, toRenew)},
+			[]role{in(phone, toRevokeOthers)},
+			[]role{in(laptop, toRevokeOthers), in(laptop, toRevoke(phone))},
+			[]role{in(laptop, toWrite), in(phone, toRenew)},
 		),
 		long: true,
 	},
@@ -121,7 +113,7 @@ var programs = []program{
 	{
 		name:     "a session from before revoke came is in use, and revoked",
 		settings: []setting{rare, always, idleAlways, limited, hashed},
-		casts:    each(old, []part{owner(toRevoke(attic)), owner(toRevokeEveryone), in(phone, toRevokeOthers), in(tablet, toSignInAs(ann))}),
+		casts:    each(old, []role{owner(toRevoke(attic)), owner(toRevokeEveryone), in(phone, toRevokeOthers), in(tablet, toSignInAs(ann))}),
 	},
 	{
 		name:     "a session is in use twice",
@@ -149,38 +141,38 @@ var programs = []program{
 		name:     "a session is in use twice, the second time by two requests in turn, and revoked",
 		settings: []setting{rare, idleAlways},
 		casts: each(
-			[]part{in(laptop, toRenew), in(laptop, toSignInAs(ann))},
-			[]part{in(laptop, toWrite, toRead), in(laptop, toRenew, toWrite), in(laptop, toSignInAs(ann), toRead)},
-			[]part{owner(toRevoke(laptop)), in(phone, toRevokeOthers)},
+			[]role{in(laptop, toRenew), in(laptop, toSignInAs(ann))},
+			[]role{in(laptop, toWrite, toRead), in(laptop, toRenew, toWrite), in(laptop, toSignInAs(ann), toRead)},
+			[]role{owner(toRevoke(laptop)), in(phone, toRevokeOthers)},
 		),
 		long: true,
 	},
 	{
 		name:     "a session is in use, and its browser is signed out and in again",
 		settings: []setting{rare, idleAlways, arrivals, idleAny},
-		casts:    each(usual, []part{in(laptop, toDestroy, toSignInAs(ann)), in(laptop, toRevokeItself, toSignInAs(bob))}),
+		casts:    each(usual, []role{in(laptop, toDestroy, toSignInAs(ann)), in(laptop, toRevokeItself, toSignInAs(bob))}),
 	},
 	{
 		name:     "a session is taken to other browsers, and revoked",
 		settings: []setting{rare, idleAlways},
-		casts:    withOne(pairs([]part{in(phone, toMerge(laptop)), in(kiosk, toMerge(laptop)), in(laptop, toRenew)}), owner(toRevoke(laptop)), owner(toRevokeAll)),
+		casts:    withOne(pairs([]role{in(phone, toMerge(laptop)), in(kiosk, toMerge(laptop)), in(laptop, toRenew)}), owner(toRevoke(laptop)), owner(toRevokeAll)),
 		long:     true,
 	},
 	{
 		name:     "a visitor signs in, and is active elsewhere",
 		settings: []setting{rare, idleAlways, limited, arrivals, idleAny},
 		casts: each(
-			[]part{in(kiosk, toSignInAs(ann)), in(kiosk, toSignInCarelessly)},
-			[]part{in(kiosk, toRead), in(kiosk, toWrite), in(kiosk, toSignInAs(ann)), in(kiosk, toSignInAs(bob)), in(kiosk, toMerge(laptop)), in(kiosk, toDestroy)},
+			[]role{in(kiosk, toSignInAs(ann)), in(kiosk, toSignInCarelessly)},
+			[]role{in(kiosk, toRead), in(kiosk, toWrite), in(kiosk, toSignInAs(ann)), in(kiosk, toSignInAs(bob)), in(kiosk, toMerge(laptop)), in(kiosk, toDestroy)},
 		),
 	},
 	{
 		name:     "more sign in than may",
 		settings: []setting{limited},
 		casts: each(
-			[]part{in(tablet, toSignInAs(ann))},
-			[]part{in(kiosk, toSignInAs(ann))},
-			[]part{in(laptop, toWrite), in(phone, toRevokeOthers), in(attic, toRead), owner(toRevokeAll)},
+			[]role{in(tablet, toSignInAs(ann))},
+			[]role{in(kiosk, toSignInAs(ann))},
+			[]role{in(laptop, toWrite), in(phone, toRevokeOthers), in(attic, toRead), owner(toRevokeAll)},
 		),
 		long: true,
 	},
@@ -193,70 +185,22 @@ var programs = []program{
 	{
 		name:     "a session from before revoke came is in use twice, and revoked",
 		settings: []setting{rare},
-		casts:    [][]part{{in(attic, toRead), in(attic, toWrite), owner(toRevoke(attic))}},
+		casts:    [][]role{{in(attic, toRead), in(attic, toWrite), owner(toRevoke(attic))}},
 		long:     true,
 	},
 }
 
-// TestEveryInterleaving runs each program in every order in which the calls of
-// its stores can be made.
-func TestEveryInterleaving(t *testing.T) {
-	// Hardly anything outlives an order, so that to collect more at once is faster.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	var orders atomic.Int64
-	t.Run("with", func(t *testing.T) {
-		for _, how := range settings {
-			t.Run(how.name, func(t *testing.T) {
-				t.Parallel()
-				orders.Add(newStage(t, how, nil).playAll(t))
-			})
-		}
-	})
-	least := int64(leastOrders)
-	if testing.Short() {
-		least = leastOrdersShort
-	}
-	if t.Logf("%d orders", orders.Load()); orders.Load() < least {
-		t.Errorf("%d orders are fewer than %d", orders.Load(), least)
-	}
-}
-
-// playAll plays the programs that are for the setting, and returns in how many
-// orders.
-func (s *stage) playAll(t *testing.T) (orders int64) {
-	for _, p := range programs {
-		if p.long && testing.Short() || !slices.Contains(p.settings, s.setting) {
-			continue
-		}
-		for _, cast := range p.casts {
-			result := interleave.All(s.play(cast))
-			if orders += int64(result.Orders); result.Failure != nil {
-				t.Errorf("%s: %s: %d of %d orders fail:\n%v", p.name, does(cast), result.Failed, result.Orders, result.Failure)
-			}
-		}
-	}
-	return orders
-}
-
-func does(cast []part) string {
-	var all []string
-	for _, p := range cast {
-		all = append(all, p.does)
-	}
-	return strings.Join(all, ", ")
-}
-
-// each returns the casts that have one part of each list.
-func each(lists ...[]part) [][]part {
-	casts := [][]part{nil}
+// each returns the casts that have one role of each list.
+func each(lists ...[]role) [][]role {
+	casts := [][]role{nil}
 	for _, list := range lists {
 		casts = withOne(casts, list...)
 	}
 	return casts
 }
 
-// withOne returns the casts, each with one more part.
-func withOne(casts [][]part, more ...part) (all [][]part) {
+// withOne returns the casts, each with one more role.
+func withOne(casts [][]role, more ...role) (all [][]role) {
 	for _, cast := range casts {
 		for _, p := range more {
 			all = append(all, append(slices.Clone(cast), p))
@@ -265,19 +209,19 @@ func withOne(casts [][]part, more ...part) (all [][]part) {
 	return all
 }
 
-// pairs returns the casts that have two parts of a list, or one twice.
-func pairs(list []part) (casts [][]part) {
+// pairs returns the casts that have two roles of a list, or one twice.
+func pairs(list []role) (casts [][]role) {
 	for i, p := range list {
-		casts = append(casts, each([]part{p}, list[i:])...)
+		casts = append(casts, each([]role{p}, list[i:])...)
 	}
 	return casts
 }
 
-// triples returns the casts that have three parts of a list, or one repeatedly.
-func triples(list []part) (casts [][]part) {
+// triples returns the casts that have three roles of a list, or one repeatedly.
+func triples(list []role) (casts [][]role) {
 	for i, p := range list {
 		for _, pair := range pairs(list[i:]) {
-			casts = append(casts, append([]part{p}, pair...))
+			casts = append(casts, append([]role{p}, pair...))
 		}
 	}
 	return casts
