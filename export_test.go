@@ -9,12 +9,7 @@ func ParseToken(cookie string) (user, id, secret string, ok bool) {
 var ValidID = validID
 
 // LimiterKeys returns how many keys a Limiter of NewLimiter remembers.
-func LimiterKeys(l Limiter) int {
-	buckets := &l.(*memoryLimiter).buckets
-	return len(buckets.young) + len(buckets.old)
-}
+func LimiterKeys(l Limiter) int { return l.(*memoryLimiter).buckets.Len() }
 
 // PatternKeys returns how many keys the patterns remember.
-func PatternKeys(m *Manager) int {
-	return len(m.patterns.windows.young) + len(m.patterns.windows.old)
-}
+func PatternKeys(m *Manager) int { return m.patterns.windows.Len() }

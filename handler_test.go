@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -144,45 +142,84 @@ func TestRevokeAPI(t *testing.T) {
 
 func TestRevokeOthersAPI(t *testing.T) {
 	eachStore(t, func(t *testing.T, st store.Store) {
-		for _, slash := range []string{"", "/"} {
-			s := newServer(t, st)
-			user := "ann" + slash
-			user = url.QueryEscape(user)
-			var others []*browser
-			for range 3 {
-				others = append(others, s.signedIn(t, user))
-			}
-			b := s.signedIn(t, user)
-			got := b.delete(apiPath + slash)
-			var reply struct {
-				Count   int
-				Revoked []string
-			}
-			json.Unmarshal([]byte(got.body), &reply)
-			revoked := map[string]bool{}
-			for _, id := range reply.Revoked {
-				revoked[id] = true
-			}
-			want := map[string]bool{}
-			for _, b := range others {
-				want[b.id()] = true
-			}
-			if got.status != http.StatusOK || reply.Count != 3 || !maps.Equal(revoked, want) {
-				t.Errorf("%d %s, want %v", got.status, got.body, want)
-			}
-			if b.get("/me").status != http.StatusOK {
-				t.Error("the current session ended")
-			}
-			for _, other := range others {
-				if other.get("/me").status != http.StatusUnauthorized {
-					t.Error("another session lives")
-				}
-			}
-			if got := b.delete(apiPath + slash); got.body != `{"count":0,"revoked":[]}`+"\n" {
-				t.Errorf("nothing left to revoke: %s", got.body)
+		s := newServer(t, st)
+		var others []*browser
+		for range 3 {
+			others = append(others, s.signedIn(t, "ann"))
+		}
+		b := s.signedIn(t, "ann")
+		got := b.delete(apiPath)
+		var reply struct {
+			Count   int
+			Revoked []string
+		}
+		json.Unmarshal([]byte(got.body), &reply)
+		revoked := map[string]bool{}
+		for _, id := range reply.Revoked {
+			revoked[id] = true
+		}
+		want := map[string]bool{}
+		for _, b := range others {
+			want[b.id()] = true
+		}
+		if got.status != http.StatusOK || reply.Count != 3 || !maps.Equal(revoked, want) {
+			t.Errorf("%d %s, want %v", got.status, got.body, want)
+		}
+		if b.get("/me").status != http.StatusOK {
+			t.Error("the current session ended")
+		}
+		for _, other := range others {
+			if other.get("/me").status != http.StatusUnauthorized {
+				t.Error("another session lives")
 			}
 		}
+		if got := b.delete(apiPath); got.body != `{"count":0,"revoked":[]}`+"\n" {
+			t.Errorf("nothing left to revoke: %s", got.body)
+		}
 	})
+}
+
+// TestEmptyID shows that a client that has lost the id it meant ends nothing,
+// and above all not every session but its own.
+func TestEmptyID(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.mux.Handle("DELETE /account/devices/", s.sessions.RevokeHandler()) // sets no path value
+		s.mux.Handle("/stripped/", http.StripPrefix("/stripped", s.sessions.Handler("/api")))
+	})
+	b, other := s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	for _, path := range []string{apiPath + "/", apiPath + "/?confirm=true", "/account/devices/", "/stripped/api/"} {
+		if got := b.delete(path); got.status != http.StatusNotFound || problemCode(t, got) != "session_not_found" {
+			t.Errorf("DELETE %s: %d %s", path, got.status, got.body)
+		}
+	}
+	if b.get("/me").status != http.StatusOK || other.get("/me").status != http.StatusOK {
+		t.Error("a session has ended")
+	}
+	if got := b.get(apiPath + "/"); got.status != http.StatusOK || !strings.Contains(got.body, other.id()) {
+		t.Errorf("GET %s/: %d %s", apiPath, got.status, got.body)
+	}
+}
+
+// TestRouterWithoutPathValues shows that a router that keeps its parameters to
+// itself, as gin, echo, gorilla/mux and httprouter do, ends the session that is
+// named last in the path.
+func TestRouterWithoutPathValues(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.mux.Handle("DELETE /account/devices/", s.sessions.RevokeHandler())
+	})
+	b, other, third := s.signedIn(t, "ann"), s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	id := other.id()
+	for _, path := range []string{id + "/", id + "/x", "x%2F" + id, id + "%20", "unknown"} {
+		if got := b.delete("/account/devices/" + path); got.status != http.StatusNotFound || problemCode(t, got) != "session_not_found" {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	if got := b.delete("/account/devices/" + id + "?id=" + third.id()); got.body != fmt.Sprintf(`{"count":1,"revoked":["%s"]}`+"\n", id) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if other.get("/me").status != http.StatusUnauthorized || third.get("/me").status != http.StatusOK || b.get("/me").status != http.StatusOK {
+		t.Error("the wrong session has ended")
+	}
 }
 
 // TestStrangersLearnNothing shows that every id that is not one of the caller's
@@ -277,8 +314,12 @@ func TestOtherRouters(t *testing.T) {
 		s.mux.Handle("DELETE /account/devices/{id}", s.sessions.RevokeHandler())
 		s.mux.Handle("POST /account/devices/revoke", s.sessions.RevokeOthersHandler())
 		s.mux.Handle("DELETE /account/devices", s.sessions.RevokeOthersHandler())
+		s.mux.Handle("DELETE /devices/{id}/session", s.sessions.RevokeHandler())
 	})
-	phone, laptop := s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	phone, laptop, tablet := s.signedIn(t, "ann"), s.signedIn(t, "ann"), s.signedIn(t, "ann")
+	if got := laptop.delete("/devices/" + tablet.id() + "/session"); got.status != http.StatusOK {
+		t.Errorf("revoke by a path value that is not last: %d %s", got.status, got.body)
+	}
 	if got := laptop.get("/account/devices"); !strings.Contains(got.body, phone.id()) {
 		t.Errorf("list: %d %s", got.status, got.body)
 	}
@@ -472,14 +513,4 @@ func TestSignedInAnewRevokes(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestHandlerOutsideTrackPanics(t *testing.T) {
-	s := newServer(t, store.NewMemory())
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic: a handler that is not under Track answers")
-		}
-	}()
-	s.sessions.ListHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }

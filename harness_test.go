@@ -2,6 +2,7 @@ package revoke_test
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"io"
 	"log/slog"
@@ -226,4 +227,19 @@ func (l *logBuffer) String() string {
 // count returns how many events of a kind were logged.
 func (l *logBuffer) count(kind revoke.Kind) int {
 	return strings.Count(l.String(), `"event.name":"session.`+string(kind)+`"`)
+}
+
+// hookedStore lets a test act between two steps of a store.
+type hookedStore struct {
+	store.Store
+	afterFind func()
+}
+
+func (h *hookedStore) Find(ctx context.Context, user, id string) (store.Record, error) {
+	r, err := h.Store.Find(ctx, user, id)
+	if then := h.afterFind; then != nil {
+		h.afterFind = nil
+		then()
+	}
+	return r, err
 }

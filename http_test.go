@@ -310,7 +310,7 @@ func TestUnencodableData(t *testing.T) {
 		})
 	})
 	b := s.signedIn(t, "ann")
-	if got := b.post("/put"); got.status != http.StatusInternalServerError || problemCode(t, got) != "internal_error" || b.cookie == "" {
+	if got := b.post("/put"); got.status != http.StatusInternalServerError || problemCode(t, got) != "misconfigured" || b.cookie == "" {
 		t.Errorf("%d %q", got.status, got.body)
 	}
 	if got := b.get("/me"); got.body != "ann" {

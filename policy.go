@@ -14,14 +14,6 @@ type Action struct {
 	Targets []Session // what would end: none where the id is not the user's
 }
 
-// A ReauthenticationError is what an Authorize function returns to have the user
-// prove again who they are. Any other error refuses just so.
-type ReauthenticationError struct {
-	MaxAge time.Duration // how old the proof may be
-}
-
-func (e *ReauthenticationError) Error() string { return "reauthentication required" }
-
 // RecentLogin is an Authorize function that wants the user to have proved who
 // they are within d (OWASP ASVS 5.0, 7.5.2).
 func RecentLogin(d time.Duration) func(context.Context, Action) error {
@@ -69,12 +61,6 @@ func (m *Manager) Reauthenticated(ctx context.Context) error {
 	return nil
 }
 
-// A refusedError is the answer to a revocation that Authorize refused.
-type refusedError struct{ cause error }
-
-func (e *refusedError) Error() string { return "refused: " + e.cause.Error() }
-func (e *refusedError) Unwrap() error { return e.cause }
-
 // authorize asks Authorize about a revocation that the request's own session
 // wants of its user's sessions. To sign oneself out needs no leave.
 func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) error {
@@ -94,7 +80,7 @@ func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) e
 	}
 	if err := m.Authorize(ctx, a); err != nil {
 		m.emit(ctx, Event{Kind: StepUpRefused, UserID: userID, SessionID: acting.ID, ActorID: acting.ID, Count: len(a.Targets)})
-		return &refusedError{err}
+		return &RefusedError{Err: err}
 	}
 	return nil
 }

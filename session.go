@@ -55,7 +55,7 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 	if m.UserID == nil {
 		m.sm.Put(ctx, m.UserIDKey, userID)
 	} else if m.userID(ctx) != userID {
-		return fmt.Errorf("revoke: log in: %w: put the user's value into the session first: Manager.UserID does not find %q in it", errMisconfigured, userID)
+		return fmt.Errorf("revoke: log in: %w: put the user's value into the session first: Manager.UserID does not find %q in it", ErrMisconfigured, userID)
 	}
 	s.prove(loggedIn)
 	return nil

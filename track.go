@@ -81,7 +81,11 @@ func (s *request) abandon() {
 // fail answers with an error in the place of the handler's response, of which no
 // header is left.
 func (s *request) fail(w http.ResponseWriter, err error) {
-	if !errors.Is(err, ErrRevoked) {
+	switch {
+	case errors.Is(err, ErrRevoked): // an event has said so
+	case errors.Is(err, ErrMisconfigured):
+		s.m.logMistake(s.http.Context(), err.Error())
+	default:
 		s.storeFailed(err)
 	}
 	clear(w.Header())

@@ -198,10 +198,3 @@ func (m *Manager) keepDeadline(ctx context.Context, record store.Record) {
 		m.sm.SetDeadline(ctx, d)
 	}
 }
-
-// isFromPlainSCS reports whether a visitor's data was last written by plain scs.
-// Under a codec of the application's own that cannot be told.
-func (m *Manager) isFromPlainSCS(data []byte) bool {
-	_, ours := m.sm.Codec.(visitorCodec)
-	return ours && isFromPlainSCS(data)
-}
