@@ -181,7 +181,7 @@ func TestLongList(t *testing.T) {
 	id := func(i int) string { return fmt.Sprintf("%022d", i) }
 	for i := range 201 { // the higher the number, the longer ago
 		r := store.Record{User: user, ID: id(i), SeenAt: now.Add(time.Duration(-i) * time.Minute), ExpiresAt: now.Add(time.Hour)}
-		if _, err := st.Create(t.Context(), r, 0); err != nil {
+		if _, err := st.Create(t.Context(), r, store.Limit{}); err != nil {
 			t.Fatal(err)
 		}
 	}

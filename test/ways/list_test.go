@@ -99,9 +99,6 @@ var ways = []way{
 			tr.app.SCS.Commit(ctx)
 			return nil
 		})
-		if tr.tracks() { // Iterate has nothing to hand out
-			tr.end(elsewhere, token)
-		}
 	}},
 	{"R10", "a goroutine keeps the context and commits after the response", func(tr *trial) {
 		token := tr.signIn()

@@ -67,21 +67,19 @@ func TestRevocationThatIsNotReplicated(t *testing.T) {
 	if got := phone.Get("/me"); got.Status != http.StatusUnauthorized {
 		t.Errorf("a session that has ended opens the page: %d", got.Status)
 	}
-	if got := laptop.Delete(testapp.APIPath + "/" + strings.Repeat("A", 22)); got.Status != http.StatusNotFound {
-		t.Errorf("an unknown session: %d %s", got.Status, got.Body)
-	}
+	wantLate(laptop.Delete(testapp.APIPath + "/" + strings.Repeat("A", 22))) // unknown here, and not certain to stay so
 
 	cookie := tablet.Cookie // its own, by the API
 	wantLate(tablet.Delete(testapp.APIPath + "/" + tablet.ID()))
 	wantOver(tablet, cookie)
-	wantEvents(map[revoke.Kind]int{revoke.Revoked: 2, revoke.StoreFailed: 3})
+	wantEvents(map[revoke.Kind]int{revoke.Revoked: 2, revoke.StoreFailed: 4})
 
 	cookie = desk.Cookie // a sign-out by scs's Destroy, which has no error to return
 	if got := desk.Post("/logout"); got.Status != http.StatusOK || got.Body != "out" {
 		t.Errorf("sign-out: %d %s", got.Status, got.Body)
 	}
 	wantOver(desk, cookie)
-	wantEvents(map[revoke.Kind]int{revoke.LoggedOut: 1, revoke.StoreFailed: 4})
+	wantEvents(map[revoke.Kind]int{revoke.LoggedOut: 1, revoke.StoreFailed: 5})
 
 	desk = app.SignedIn(t, "ann")
 	cookie = desk.Cookie
@@ -90,16 +88,16 @@ func TestRevocationThatIsNotReplicated(t *testing.T) {
 		t.Errorf("Logout returned the error %v", endErr)
 	}
 	wantOver(desk, cookie)
-	wantEvents(map[revoke.Kind]int{revoke.LoggedOut: 2, revoke.StoreFailed: 5})
+	wantEvents(map[revoke.Kind]int{revoke.LoggedOut: 2, revoke.StoreFailed: 6})
 
 	laptop.Post("/reset")
 	if !errors.Is(endErr, revoke.ErrNotReplicated) || len(ended) != 1 || ended[0].Device == "" {
 		t.Errorf("RevokeAll returned %+v and the error %v", ended, endErr)
 	}
-	wantEvents(map[revoke.Kind]int{revoke.RevokedAll: 1, revoke.StoreFailed: 6})
+	wantEvents(map[revoke.Kind]int{revoke.RevokedAll: 1, revoke.StoreFailed: 7})
 
 	wantLate(laptop.Delete(testapp.APIPath))
-	wantEvents(map[revoke.Kind]int{revoke.RevokedOthers: 0, revoke.StoreFailed: 7}) // there are none
+	wantEvents(map[revoke.Kind]int{revoke.RevokedOthers: 0, revoke.StoreFailed: 8}) // there are none
 
 	stop()
 	p.link.Heal()
@@ -114,7 +112,7 @@ func TestRevocationThatIsNotReplicated(t *testing.T) {
 		t.Errorf("RevokeEveryone returned the error %v", endErr)
 	}
 	wantOver(laptop, cookie)
-	wantEvents(map[revoke.Kind]int{revoke.RevokedEveryone: 1, revoke.StoreFailed: 8})
+	wantEvents(map[revoke.Kind]int{revoke.RevokedEveryone: 1, revoke.StoreFailed: 9})
 }
 
 // giveUpWaiting ends every WAIT of a server as if its time were over, until stop
