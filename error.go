@@ -104,13 +104,13 @@ func (e *ConfirmationError) Error() string { return "confirmation required" }
 
 // Errors of the program, or of its data, and not of a store.
 var (
-	errReplaced           = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
-	errNested             = errors.New("revoke: Track is to take the place of LoadAndSave, not to be inside of it")
-	errEncode             = fmt.Errorf("%w: encode session", ErrMisconfigured)
-	errHashedIterate      = errors.New("revoke: Iterate cannot end sessions under HashTokenInStore: use List and Revoke, or RevokeEveryone")
-	errSignInOutsideTrack = errors.New("revoke: a sign-in is stored by Track when the response begins, and not otherwise")
-	errOtherUser          = errors.New("revoke: a session's data must go on naming its user")
-	errNotIterable        = errors.New("revoke: the visitors' store does not support iteration")
+	errReplaced      = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
+	errOtherUser     = errors.New("revoke: a session's data must go on naming its user")
+	errNotIterable   = errors.New("revoke: the visitors' store does not support iteration")
+	errHashedIterate = errors.New("revoke: Iterate cannot end sessions under HashTokenInStore: use List and Revoke, or RevokeEveryone")
+
+	errEncode             = fmt.Errorf("revoke: %w: encode session", ErrMisconfigured)
+	errSignInOutsideTrack = fmt.Errorf("revoke: %w: a sign-in is stored by Track when the response begins, and not otherwise", ErrMisconfigured)
 )
 
 // ignoreEnded passes only the errors that mean that a store failed.

@@ -47,7 +47,7 @@ const (
 	RateLimited        Kind = "rate_limited"         // once until a request is let through again
 	StepUpRefused      Kind = "step_up_refused"      // by Authorize
 	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session
-	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and an address
+	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and a network, and of few networks
 	AddressChanged     Kind = "address_changed"
 	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
 	StoreFailed        Kind = "store_failed"
@@ -66,7 +66,7 @@ const (
 
 var levels = map[Kind]slog.Level{
 	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn, SignInRefused: slog.LevelWarn,
-	RevokedTokenUsed: slog.LevelWarn, Undecodable: slog.LevelWarn, Suspicious: slog.LevelWarn, StoreFailed: slog.LevelError,
+	Undecodable: slog.LevelWarn, Suspicious: slog.LevelWarn, StoreFailed: slog.LevelError,
 }
 
 var outcomes = map[Kind]string{
@@ -176,16 +176,19 @@ func (m *Manager) evicted(ctx context.Context, userID, by string, records []stor
 }
 
 // revokedTokenUsed raises that a revoked token was presented. A browser goes on
-// presenting it until its user signs in again, and that is one use, not many.
+// presenting it until its user signs in again, and a device that was revoked calls
+// home at least once: that is the ordinary end of a session, and raised once. From
+// another network it is an alarm.
 func (s *request) revokedTokenUsed(tombstone store.Record) {
-	var known bool
-	s.m.reuses.With(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(raised *bool) {
-		known, *raised = *raised, true
-	})
-	if !known {
-		s.emit(s.http.Context(), Event{
-			Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason,
-		})
+	nth := s.m.seeNetwork(tombstone.ID, s.network())
+	if nth == 0 {
+		return
+	}
+	e := Event{Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason, Count: nth}
+	s.emit(s.http.Context(), e)
+	if nth == 2 {
+		e.Kind, e.Reason = Suspicious, ReasonRevokedTokenUsed
+		s.emit(s.http.Context(), e)
 	}
 }
 
@@ -196,17 +199,28 @@ func (s *request) retiredTokenUsed(r *retirement) {
 	if time.Since(r.record.UsedAt) < grace {
 		return
 	}
-	var known bool
-	s.m.reuses.With("retired "+r.record.ID+shortHash(network(s.m.peer(s.http)).String()), func(raised *bool) {
-		known, *raised = *raised, true
-	})
-	if !known {
-		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonRetiredTokenUsed, Count: 1})
+	if nth := s.m.seeNetwork(r.record.ID, s.network()); nth > 0 {
+		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonRetiredTokenUsed, Count: nth})
 	}
 }
 
-func (s *request) addressChanged(ctx context.Context, at membership) {
-	if !sameAddress(at.record.Client, s.m.clientIP(s.http)) {
-		s.emit(ctx, Event{Kind: AddressChanged, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
+// network returns the network that the request came from.
+func (s *request) network() string { return network(s.m.peer(s.http)).String() }
+
+// hasMoved reports whether the request came from another address than the session's
+// last use, and that was not raised before: a client with two addresses changes all
+// the time.
+func (s *request) hasMoved(at membership) bool {
+	ip := s.m.clientIP(s.http)
+	if sameAddress(at.record.Client, ip) {
+		return false
 	}
+	known := false
+	s.m.moves.With(at.record.ID+ip.String(), func(raised *bool) { known = *raised })
+	return !known
+}
+
+func (s *request) addressChanged(ctx context.Context, at membership) {
+	s.m.moves.With(at.record.ID+s.m.clientIP(s.http).String(), func(raised *bool) { *raised = true })
+	s.emit(ctx, Event{Kind: AddressChanged, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
 }

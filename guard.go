@@ -1,9 +1,6 @@
 package revoke
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 )
 
@@ -23,9 +20,19 @@ import (
 // The order matters. A request from another site must not use up the user's
 // limit, and a flood of requests without a session must meet the limit.
 //
+// To sign oneself out is not limited: see [Manager.GuardLogout].
+//
 // Guard does not ask Authorize: [Manager.Revoke] and [Manager.RevokeOthers] do,
 // which know what is to end. Outside of Track it returns [ErrMisconfigured].
-func (m *Manager) Guard(r *http.Request) error {
+func (m *Manager) Guard(r *http.Request) error { return m.guard(r, m.limit) }
+
+// GuardLogout is Guard for a request that ends its own session and no other: it
+// does not count, and the Limiter does not refuse it.
+func (m *Manager) GuardLogout(r *http.Request) error {
+	return m.guard(r, func(*http.Request) error { return nil })
+}
+
+func (m *Manager) guard(r *http.Request, limit func(*http.Request) error) error {
 	if m.request(r.Context()) == nil {
 		return m.misconfigured(r.Context(), "the handler is outside of Track: pass it to Manager.Track")
 	}
@@ -33,7 +40,7 @@ func (m *Manager) Guard(r *http.Request) error {
 		if err := m.checkOrigin(r); err != nil {
 			return err
 		}
-		if err := m.limit(r); err != nil {
+		if err := limit(r); err != nil {
 			return err
 		}
 	}
@@ -51,14 +58,4 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 		return ErrCrossOrigin
 	}
 	return nil
-}
-
-// misconfigured logs a mistake in the program, and returns the error for it.
-func (m *Manager) misconfigured(ctx context.Context, mistake string) error {
-	m.logMistake(ctx, mistake)
-	return fmt.Errorf("revoke: %w: %s", ErrMisconfigured, mistake)
-}
-
-func (m *Manager) logMistake(ctx context.Context, mistake string) {
-	m.logger().ErrorContext(ctx, "revoke: misconfigured", slog.String("error.message", clean(mistake)))
 }

@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,7 +32,11 @@ func (m *Manager) Handler(prefix string) http.Handler {
 	prefix = strings.TrimSuffix(prefix, "/")
 	list, revoke, others := m.ListHandler(), m.RevokeHandler(), m.RevokeOthersHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rest := strings.TrimPrefix(r.URL.Path, prefix)
+		rest, ok := strings.CutPrefix(r.URL.Path, prefix)
+		if !ok {
+			ProblemOf(m.misconfigured(r.Context(), fmt.Sprintf("the handler was made for the prefix %q, and is mounted at %q: pass that prefix to Handler, or an empty one under http.StripPrefix", prefix, r.URL.Path))).Write(w)
+			return
+		}
 		id := strings.TrimPrefix(rest, "/")
 		isPrefix := rest == "" || prefix == "" && rest == "/"
 		switch {

@@ -13,8 +13,8 @@ import (
 	"github.com/revoke-sessions/revoke/internal/recent"
 )
 
-// A Limiter bounds how often requests may change anything, by key: a user's, or
-// the address of a client who is not signed in. Keys hold neither in the clear.
+// A Limiter bounds how often requests may change anything, by key: a session's, or
+// that of the network of a client who is not signed in, which is hashed.
 type Limiter interface {
 	// Allow counts a request under key. It returns zero where the request is
 	// within the limit, and otherwise how long to wait before the next.
@@ -63,10 +63,10 @@ func (m *Manager) limit(r *http.Request) error {
 		return nil
 	}
 	ctx := r.Context()
-	_, userID := m.current(ctx)
-	key := "user:" + m.userKey(userID)
-	if userID == "" {
-		key = "address:" + shortHash(network(m.peer(r)).String())
+	record, userID := m.current(ctx)
+	key := "network:" + shortHash(network(m.peer(r)).String())
+	if record != nil {
+		key = "session:" + record.ID
 	}
 	wait, err := m.Limiter.Allow(ctx, key)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -52,8 +53,8 @@ type Manager struct {
 	// to 100.
 	MaxPerUser int
 
-	// TouchInterval is how often the time of last use is written, at the most;
-	// a change of the client's address is written at once. Under
+	// TouchInterval is how often the time of last use is written, at the most; the
+	// first use from another address is written at once. Under
 	// [scs.SessionManager.IdleTimeout] a session ends between IdleTimeout and
 	// IdleTimeout + TouchInterval after its last use, never before; of
 	// TouchInterval at most half the IdleTimeout counts. New sets it to one
@@ -83,10 +84,11 @@ type Manager struct {
 	// the store, in lists, and in events.
 	Anonymize bool
 
-	// Limiter bounds how often a user, or the address of a client who is not
-	// signed in, may ask for a revocation. It is asked once a request, before
-	// anything else is done. Nil means no limit. New sets it to
-	// NewLimiter(10, time.Minute).
+	// Limiter bounds how often a session, or the network of a client who is not
+	// signed in, may ask for a revocation: so whoever else has a session of a user
+	// does not use up the user's own. To sign oneself out is never limited. It is
+	// asked once a request, before anything else is done. Nil means no limit. New
+	// sets it to NewLimiter(10, time.Minute).
 	Limiter Limiter
 
 	// LimiterFailsClosed refuses requests while the Limiter fails. By default
@@ -118,14 +120,16 @@ type Manager struct {
 	// than 5 in 10 minutes.
 	Burst Burst
 
-	sm       *scs.SessionManager
-	router   *router
-	sessions store.Store
-	hook     *queue.Queue[Event]
-	patterns patterns
-	watch    watch
-	limited  *recent.Map[bool] // by the limiter's key: whether it is over the limit
-	reuses   *recent.Map[bool] // by session and address: whether the use of its token was raised
+	sm         *scs.SessionManager
+	first      atomic.Pointer[settings] // those of the first request
+	router     *router
+	sessions   store.Store
+	hook       *queue.Queue[Event]
+	patterns   patterns
+	watch      watch
+	limited    *recent.Map[bool]     // by the limiter's key: whether it is over the limit
+	deadTokens *recent.Map[networks] // by session: whence tokens came that open it no more
+	moves      *recent.Map[bool]     // by session and address: whether the change was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
@@ -145,7 +149,8 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		sessions:      st,
 		patterns:      patterns{windows: recent.New[window](maxKeys)},
 		limited:       recent.New[bool](maxKeys),
-		reuses:        recent.New[bool](maxKeys),
+		deadTokens:    recent.New[networks](maxKeys),
+		moves:         recent.New[bool](maxKeys),
 	}
 	m.hook = newHook(m)
 	m.router = &router{m: m, visitors: sm.Store}

@@ -17,8 +17,8 @@ type Burst struct {
 const (
 	ReasonManyRevocations  = "many_revocations"   // more than a Burst by one user
 	ReasonManyRefusals     = "many_refusals"      // on more ids than a Burst, by one user
-	ReasonRevokedTokenUsed = "revoked_token_used" // the token of a revoked session was presented
-	ReasonRetiredTokenUsed = "retired_token_used" // a token from before a renewal was presented, long after the new one was used
+	ReasonRevokedTokenUsed = "revoked_token_used" // the token of a revoked session, from a second network: one of the two is not the user's device
+	ReasonRetiredTokenUsed = "retired_token_used" // a token from before a renewal, more than a minute after the new one was used: somebody has an old copy
 )
 
 func (m *Manager) burst() Burst {
@@ -31,6 +31,25 @@ func (m *Manager) burst() Burst {
 // patterns finds what is suspicious in the stream of events.
 type patterns struct{ windows *recent.Map[window] }
 
+// maxNetworks bounds the networks from which the use of one dead token is raised.
+const maxNetworks = 4
+
+// networks are those from which a dead token was presented.
+type networks struct{ seen []string }
+
+// seeNetwork notes that the token of a session which it opens no more was presented,
+// and returns the how-manieth network this is; 0 if it was noted before, or is one
+// too many.
+func (m *Manager) seeNetwork(sessionID string, network string) (nth int) {
+	m.deadTokens.With(sessionID, func(n *networks) {
+		if len(n.seen) < maxNetworks && !slices.Contains(n.seen, network) {
+			n.seen = append(n.seen, network)
+			nth = len(n.seen)
+		}
+	})
+	return nth
+}
+
 // A window is what was seen of one pattern of one user.
 type window struct {
 	seen   []sighting // the latest, at most one more than the burst
@@ -38,11 +57,11 @@ type window struct {
 }
 
 type sighting struct {
-	id string // where ids are to differ
+	id string // if ids are to differ
 	at time.Time
 }
 
-// see returns an event to raise where e completes a pattern. A pattern is
+// see returns an event to raise if e completes a pattern. A pattern is
 // raised once, and again only after a burst's time.
 func (p *patterns) see(e Event, burst Burst) (suspicious Event, ok bool) {
 	var reason, key, id string
@@ -52,8 +71,6 @@ func (p *patterns) see(e Event, burst Burst) (suspicious Event, ok bool) {
 		reason, key = ReasonManyRevocations, e.UserID
 	case Refused:
 		reason, key, id = ReasonManyRefusals, e.UserID, e.SessionID
-	case RevokedTokenUsed:
-		reason, key, n = ReasonRevokedTokenUsed, e.SessionID, 0
 	default:
 		return Event{}, false
 	}

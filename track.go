@@ -30,7 +30,7 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Add("Vary", "Cookie")
-		s := &request{m: m, http: r, before: maps.Clone(w.Header()), began: now()}
+		s := &request{m: m, http: r, outer: tracked(r.Context()), before: maps.Clone(w.Header()), began: now()}
 		if err := s.load(); err != nil {
 			s.fail(w, err)
 			return
@@ -84,12 +84,15 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, ErrRevoked): // an event has said so
 	case errors.Is(err, ErrMisconfigured):
-		s.m.logMistake(s.http.Context(), err.Error())
+		s.m.logMistake(s.http.Context(), err)
 	default:
 		s.storeFailed(err)
 	}
 	clear(w.Header())
 	maps.Copy(w.Header(), s.before)
+	for _, setCookie := range s.innerCookies() {
+		w.Header().Add("Set-Cookie", setCookie)
+	}
 	s.m.sm.ErrorFunc(w, s.http, err)
 }
 

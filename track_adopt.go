@@ -20,12 +20,10 @@ import (
 type old struct {
 	key      string // scs's
 	userID   string
-	user     string // the user key
-	id       string // of the session that it was, or is to be, adopted as
-	secret   store.Hash
+	tag      tag // which the record has, or is to have
+	isTagged bool
 	deadline time.Time
 	values   map[string]any
-	tag      tag
 }
 
 // identifyOld returns the old session that a record of the visitors' store is, and
@@ -39,16 +37,12 @@ func (r *router) identifyOld(key string, data []byte) (old, bool, error) {
 	if userID == "" {
 		return old{}, false, nil
 	}
-	o := old{
-		key: key, userID: userID, user: r.m.userKey(userID), id: oldID(key), secret: oldSecret(key),
-		deadline: deadline, values: values,
-	}
+	o := old{key: key, userID: userID, tag: newTag(r.m.userKey(userID), key), deadline: deadline, values: values}
 	// A renewal on a node of plain scs copies the tag to another key: what is tagged
 	// remains the session that it was adopted as.
-	if text, _ := values[tagKey].(string); text != "" {
-		if t := parseTag(text); t.user == o.user {
-			o.tag, o.id = t, t.id
-		}
+	text, _ := values[tagKey].(string)
+	if t, ok := parseTag(text); ok && t.user == o.tag.user {
+		o.tag, o.isTagged = t, true
 	}
 	return o, true, nil
 }
@@ -59,7 +53,6 @@ type adoptionState int
 const (
 	dormant  adoptionState = iota // it was never adopted
 	reserved                      // an adoption is under way; the session opens to nobody yet
-	moved                         // a node of plain scs has renewed the token since
 	adopted                       // it lives, and the old cookie opens it
 	retired                       // its token was renewed, and the new one was used
 	over                          // it was revoked, or is there no more, or under a newer token
@@ -68,17 +61,15 @@ const (
 // state returns how an old session stands, given what Find has returned for it.
 func (o old) state(record store.Record, err error) adoptionState {
 	switch {
-	case err != nil && o.tag == tag{} && errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound) && !o.isTagged:
 		return dormant
 	case err != nil:
 		return over
 	case isReserved(record):
 		return reserved
-	case record.Opens(o.secret):
+	case record.Opens(o.tag.secret):
 		return adopted
-	case o.tag.secret != o.secret && o.tag != tag{} && record.Opens(o.tag.secret):
-		return moved
-	case record.Retired(o.secret):
+	case record.Retired(o.tag.secret):
 		return retired
 	}
 	return over
@@ -88,8 +79,8 @@ func (o old) state(record store.Record, err error) adoptionState {
 // in no list.
 func isReserved(record store.Record) bool { return record.SeenAt.IsZero() }
 
-// adoptionTries bounds the steps of one adoption, of which there are at most three
-// unless others take steps too.
+// adoptionTries bounds the steps of one adoption, of which there are three unless
+// others take steps too.
 const adoptionTries = 16
 
 var errAdoption = errors.New("revoke: adopt session: others are adopting it all the time")
@@ -104,7 +95,7 @@ var errAdoption = errors.New("revoke: adopt session: others are adopting it all 
 func (r *router) openOld(ctx context.Context, o old, client func() client) (store.Record, error) {
 	ctx = context.WithoutCancel(ctx)
 	for range adoptionTries {
-		record, err := r.m.sessions.Find(ctx, o.user, o.id)
+		record, err := r.m.sessions.Find(ctx, o.tag.user, o.tag.id)
 		if ignoreEnded(err) != nil {
 			return store.Record{}, failed("adopt session", err)
 		}
@@ -113,16 +104,15 @@ func (r *router) openOld(ctx context.Context, o old, client func() client) (stor
 			err = r.reserve(ctx, o)
 		case reserved:
 			err = r.fill(ctx, &o, record, client)
-		case moved:
-			err = r.follow(ctx, o, record)
 		case adopted:
-			return record, r.heal(ctx, o, record)
+			r.heal(ctx, o)
+			return record, nil
 		case retired:
 			r.dropOld(ctx, o.key)
 			return record, store.ErrStale
 		case over:
 			r.dropOld(ctx, o.key)
-			if errors.Is(err, store.ErrRevoked) && record.Opens(o.secret) {
+			if errors.Is(err, store.ErrRevoked) && record.Opens(o.tag.secret) {
 				return record, store.ErrRevoked
 			}
 			return store.Record{}, store.ErrNotFound
@@ -135,25 +125,30 @@ func (r *router) openOld(ctx context.Context, o old, client func() client) (stor
 }
 
 // reserve creates the session that an old one is adopted as. Its secret is a random
-// one, which is the reservation's own and opens nothing.
+// one, which is the reservation's own and opens nothing. If adoption is off, or the
+// sessions of the user, or of everyone, were all revoked, the old record stays what
+// it is to nodes of plain scs.
 func (r *router) reserve(ctx context.Context, o old) error {
 	if !r.m.adopts() {
-		return store.ErrNotFound // its record stays what it is to nodes of plain scs
+		return store.ErrNotFound
 	}
+	if err := r.everyoneRevoked(ctx); err != nil {
+		return err
+	}
+	deadline := o.deadline.Truncate(time.Microsecond)
 	record := store.Record{
-		User: o.user, ID: o.id, CreatedAt: earlier(now(), o.deadline.Add(-r.m.sm.Lifetime).Truncate(time.Microsecond)),
-		ExpiresAt: o.deadline.Truncate(time.Microsecond), Deadline: o.deadline.Truncate(time.Microsecond),
-		Once: r.m.horizon(o.deadline),
+		User: o.tag.user, ID: o.tag.id, CreatedAt: earlier(now(), deadline.Add(-r.m.sm.Lifetime)),
+		ExpiresAt: deadline, Deadline: deadline, Once: r.m.horizon(deadline),
 	}
 	rand.Read(record.Secret[:]) // never fails: it ends the program instead
 	evicted, err := r.m.sessions.Create(ctx, record, store.Limit{Max: r.m.MaxPerUser})
-	r.m.evicted(ctx, o.userID, o.id, evicted)
+	r.m.evicted(ctx, o.userID, o.tag.id, evicted)
 	var marked *store.MarkedError
 	switch {
 	case err == nil || errors.Is(err, store.ErrExists):
 		return nil
 	case errors.As(err, &marked):
-		return store.ErrNotFound // as above
+		return store.ErrNotFound
 	case errors.Is(err, store.ErrRevoked):
 		r.dropOld(ctx, o.key)
 		return store.ErrNotFound
@@ -165,57 +160,51 @@ func (r *router) reserve(ctx context.Context, o old) error {
 // it begins, so whatever is created before that is ended by it, and whatever is
 // created after that is refused here.
 func (r *router) fill(ctx context.Context, o *old, reservation store.Record, client func() client) error {
-	everyone, err := r.m.sessions.RevokedEveryone(ctx)
-	if err != nil {
-		return failed("adopt session", err)
-	}
-	if !everyone.IsZero() {
-		if _, err := r.m.endOne(ctx, o.user, o.id, ReasonRevokedAll); err != nil {
+	err := r.everyoneRevoked(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		if _, err := r.m.endOne(ctx, o.tag.user, o.tag.id, ReasonRevokedAll); err != nil {
 			return failed("adopt session", err)
 		}
-		return store.ErrNotFound
 	}
-	if err := r.writeTag(ctx, o, o.secret); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := r.writeTag(ctx, o); err != nil {
 		return failed("adopt session", err)
 	}
 	values := maps.Clone(o.values)
 	delete(values, tagKey)
 	record := reservation
-	record.Secret, record.SeenAt, record.Client = o.secret, now(), client().encode()
+	record.Secret, record.SeenAt, record.Client = o.tag.secret, now(), client().encode()
 	if record.Data, err = r.m.sm.Codec.Encode(o.deadline, values); err != nil {
 		return failed("adopt session", errEncoding(err))
 	}
 	if err := r.m.sessions.Update(ctx, record, reservation.Secret); err != nil {
 		return ignoreEnded(failed("adopt session", err)) // if it ended or was filled meanwhile, the next look says so
 	}
-	r.m.emit(ctx, Event{Kind: Adopted, UserID: o.userID, SessionID: o.id, ActorID: o.id, Count: 1})
+	r.m.emit(ctx, Event{Kind: Adopted, UserID: o.userID, SessionID: o.tag.id, ActorID: o.tag.id, Count: 1})
 	return nil
 }
 
-// follow lets a key take over that a node of plain scs has made of the tag's key by
-// a renewal.
-func (r *router) follow(ctx context.Context, o old, record store.Record) error {
-	was := record.Secret
-	record.Secret, record.Prev, record.RenewedAt, record.UsedAt = o.secret, o.tag.secret, now(), time.Time{}
-	return ignoreEnded(failed("adopt session", r.m.sessions.Update(ctx, record, was)))
+// everyoneRevoked returns ErrNotFound if RevokeEveryone was ever called: from then on
+// no session is adopted.
+func (r *router) everyoneRevoked(ctx context.Context) error {
+	at, err := r.m.sessions.RevokedEveryone(ctx)
+	if err == nil && !at.IsZero() {
+		return store.ErrNotFound
+	}
+	return failed("adopt session", err)
 }
 
 // heal writes the tag again if a node of plain scs has written the record without
-// it, or copied it from another key. If that fails the next request tries again.
-// But while the tag's key opens the session as well, a use of this one must not be
-// noted: another renewal of a plain node would copy a tag whose key opens nothing.
-func (r *router) heal(ctx context.Context, o old, record store.Record) error {
-	if o.tag.secret == o.secret {
-		return nil
+// it. If that fails the next request tries again.
+func (r *router) heal(ctx context.Context, o old) {
+	if o.isTagged {
+		return
 	}
-	err := failed("adopt session", r.writeTag(ctx, &o, o.secret))
-	if err != nil && record.Prev != (store.Hash{}) && record.UsedAt.IsZero() {
-		return err
+	if err := r.writeTag(ctx, &o); err != nil {
+		r.m.storeFailed(ctx, failed("adopt session", err))
 	}
-	if err != nil {
-		r.m.storeFailed(ctx, err)
-	}
-	return nil
 }
 
 // dropOld deletes an old record that opens nothing any more. If that fails, it is

@@ -2,7 +2,6 @@ package revoke
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -33,10 +32,16 @@ func (s *request) give(t token) cookie {
 // write writes the cookie into the header of the response.
 func (s *request) write(w http.ResponseWriter, c cookie) {
 	switch c.change {
+	case leaveAlone:
+		return
 	case setCookie:
 		s.m.sm.WriteSessionCookie(s.ctx, w, c.token, s.m.sm.Deadline(s.ctx))
 	case clearCookie:
 		s.m.sm.WriteSessionCookie(s.ctx, w, "", time.Time{})
+	}
+	all := w.Header()["Set-Cookie"]
+	for outer := s.outer; outer != nil; outer = outer.outer {
+		outer.keepInner(all[len(all)-1])
 	}
 }
 
@@ -78,9 +83,9 @@ func (s *request) commit(ctx context.Context, store commit) (token string, err e
 	case reached:
 		return token, err
 	case err == nil:
-		return "", fmt.Errorf("%w: the store of scs was replaced after New", errEncode)
+		return "", errStoreReplaced
 	}
-	return "", fmt.Errorf("%w: %w", errEncode, err)
+	return "", errEncoding(err)
 }
 
 // freshenToken makes sure that the session is saved under another token than

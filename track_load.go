@@ -42,7 +42,10 @@ type retirement struct {
 // another host of the same site can set a cookie of the name, and the browser would
 // act for whoever did so as soon as the user's own session is over.
 func (s *request) load() error {
-	base := context.WithValue(s.http.Context(), requestKey{s.m}, s)
+	if err := s.m.checkSettings(); err != nil {
+		return err
+	}
+	base := context.WithValue(s.http.Context(), requestKey{}, s)
 	var none opened // what is known of the cookies that open nothing
 	tried := 0
 	for _, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
@@ -124,7 +127,7 @@ func (s *request) openOld(base context.Context, came arrival, key string) (opene
 	if err != nil {
 		return s.opensNothing(base, record, err)
 	}
-	return s.openSession(base, arrival{token: came.token, presented: o.secret, old: &o}, record)
+	return s.openSession(base, arrival{token: came.token, presented: o.tag.secret, old: &o}, record)
 }
 
 // openSession loads a session that was found.
@@ -172,7 +175,7 @@ func (s *request) opensNothing(ctx context.Context, record store.Record, err err
 // cannotRead raises that stored data cannot be decoded, and returns the error with
 // which the request is answered: another node may be able to, so nothing is cleared.
 func (s *request) cannotRead(ctx context.Context, id string, err error) error {
-	if !errors.Is(err, errNested) {
+	if !errors.Is(err, ErrMisconfigured) {
 		s.emit(ctx, Event{Kind: Undecodable, SessionID: id, Err: err})
 	}
 	return err
@@ -181,13 +184,19 @@ func (s *request) cannotRead(ctx context.Context, id string, err error) error {
 // decode has scs decode the data that a cookie opens, and put it into the context.
 // An empty cookie opens a new session.
 func (s *request) decode(base context.Context, cookie string, data []byte) (context.Context, error) {
-	s.handed = &handed{s.m.router.key(cookie), data}
+	handed := &handed{key: s.m.router.key(cookie), data: data}
+	s.handed = handed
 	ctx, err := s.m.sm.Load(base, cookie)
 	s.handed = nil
-	if err == nil && ctx == base {
-		return nil, errNested
+	switch {
+	case err != nil:
+		return nil, err
+	case ctx == base:
+		return nil, errOutside
+	case cookie != "" && !handed.taken:
+		return nil, errStoreReplaced
 	}
-	return ctx, err
+	return ctx, nil
 }
 
 // keepDeadline gives the session the deadline that the store holds for it. Its data

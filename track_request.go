@@ -20,6 +20,7 @@ type request struct {
 	m      *Manager
 	http   *http.Request
 	ctx    context.Context // with scs's session data
+	outer  *request        // of another manager whose Track is around this one's; nil if there is none
 	before http.Header     // of the response, before the handler
 	once   sync.Once       // guards the save step
 
@@ -31,6 +32,8 @@ type request struct {
 	at     membership
 	asked  wishes
 	issued issued
+	inner  []string  // the cookies that managers inside have set
+	wrong  error     // a mistake in the program, which the save step answers with
 	began  time.Time // when a sign-in of this request began: when it arrived, or after it has revoked all
 }
 
@@ -52,8 +55,9 @@ type arrival struct {
 // handed is what load hands to scs: if scs asks for the key, the router answers
 // with the data.
 type handed struct {
-	key  string
-	data []byte
+	key   string
+	data  []byte
+	taken bool // the router was asked
 }
 
 // A phase of a request. If the save step fails, the request stays in saving.
@@ -115,10 +119,21 @@ type issued struct {
 	key   string // scs's; "" if there is none
 }
 
-type requestKey struct{ m *Manager }
+type requestKey struct{}
 
+// tracked returns the request that ctx is of: under managers one inside another, of
+// the innermost.
+func tracked(ctx context.Context) *request {
+	s, _ := ctx.Value(requestKey{}).(*request)
+	return s
+}
+
+// request returns the request that ctx is of under m.Track, or nil.
 func (m *Manager) request(ctx context.Context) *request {
-	s, _ := ctx.Value(requestKey{m}).(*request)
+	s := tracked(ctx)
+	for s != nil && s.m != m {
+		s = s.outer
+	}
 	return s
 }
 
@@ -183,6 +198,33 @@ func (s *request) isOverruled(userID string) bool {
 	}
 	at := s.membership()
 	return at.standing == overruled && at.userID == userID
+}
+
+// keepInner notes the cookie that a manager inside has set: if this one's save step
+// fails, that cookie is not lost.
+func (s *request) keepInner(setCookie string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inner = append(s.inner, setCookie)
+}
+
+func (s *request) innerCookies() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inner
+}
+
+// isWrong notes a mistake in the program.
+func (s *request) isWrong(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong = err
+}
+
+func (s *request) mistake() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wrong
 }
 
 // prove notes that the user has proved who they are.

@@ -26,6 +26,7 @@ type router struct {
 func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	s := r.m.request(ctx)
 	if s != nil && s.handed != nil && s.handed.key == key {
+		s.handed.taken = true
 		return s.handed.data, true, nil
 	}
 	var record store.Record
@@ -58,6 +59,9 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry time.Time) error {
 	if write, ok := ctx.Value(commitKey{}).(commit); ok {
 		return write(ctx, key, data, expiry)
+	}
+	if isCalledByLoadAndSave() {
+		return r.m.refuseLoadAndSave(ctx)
 	}
 	deadline, values, err := r.m.sm.Codec.Decode(data)
 	if err != nil {
@@ -152,7 +156,7 @@ func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
 		return name{}, false, err
 	}
 	o, isOld, err := r.identifyOld(key, data)
-	return name{user: o.user, id: o.id, userID: o.userID, secret: o.secret, isOld: true}, isOld, err
+	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret, isOld: true}, isOld, err
 }
 
 func (r *router) Find(token string) ([]byte, bool, error) {

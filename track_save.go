@@ -32,6 +32,9 @@ type left struct {
 //	no session         | a user                 | signIn
 //	no session         | nobody                 | saveVisitor
 func (s *request) save(ctx context.Context) (cookie, error) {
+	if err := s.mistake(); err != nil {
+		return cookie{}, err
+	}
 	left, err := s.read(ctx)
 	if err != nil {
 		return cookie{}, err

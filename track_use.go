@@ -50,6 +50,7 @@ func (s *request) saveSession(ctx context.Context, left left, at membership) (co
 	if left.status != scs.Modified {
 		return s.touch(ctx, at)
 	}
+	moved := s.hasMoved(at)
 	secret, err := s.update(ctx, *at.record, renewal)
 	switch {
 	case errors.Is(err, errUnchanged):
@@ -59,7 +60,9 @@ func (s *request) saveSession(ctx context.Context, left left, at membership) (co
 	case err != nil:
 		return s.saveTooLate(ctx, left, at, err)
 	}
-	s.addressChanged(ctx, at)
+	if moved {
+		s.addressChanged(ctx, at)
+	}
 	switch {
 	case renewal != keepsToken:
 		s.releaseVisitor(ctx)
@@ -133,7 +136,7 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 // succeeds.
 func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
 	now := now()
-	moved := !sameAddress(at.record.Client, s.m.clientIP(s.http))
+	moved := s.hasMoved(at)
 	if !moved && !s.isFirstUse(*at.record) && now.Sub(at.record.SeenAt) < s.m.touchInterval() {
 		return cookie{}, nil
 	}
@@ -143,7 +146,9 @@ func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
 	})
 	switch {
 	case err == nil:
-		s.addressChanged(ctx, at)
+		if moved {
+			s.addressChanged(ctx, at)
+		}
 		return s.prolongOld(ctx), nil
 	case ignoreEnded(err) == nil:
 		s.overrule(nil)
@@ -169,7 +174,7 @@ func (s *request) prolongOld(ctx context.Context) cookie {
 	if o == nil || s.m.sm.IdleTimeout <= 0 {
 		return cookie{}
 	}
-	if err := s.m.router.writeTag(context.WithoutCancel(ctx), o, s.came.presented); err != nil {
+	if err := s.m.router.writeTag(context.WithoutCancel(ctx), o); err != nil {
 		s.storeFailed(failed("prolong old session", err))
 		return cookie{}
 	}
