@@ -3,4 +3,7 @@
 //
 // Its tests check that what the clients saw is linearizable; the command soak
 // keeps the servers at full speed for as long as it is told.
+//
+// The models in the folder model visit every state that the protocol of adoption,
+// renewal and sign-in can reach, and tell how each of its rules is missed.
 package proof
