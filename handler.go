@@ -55,7 +55,7 @@ func (m *Manager) Handler(prefix string) http.Handler {
 
 // ListHandler answers GET with the caller's sessions, the current one first.
 func (m *Manager) ListHandler() http.Handler {
-	return m.handle([]string{"GET", "HEAD"}, func(w http.ResponseWriter, r *http.Request) error {
+	return guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
 		sessions, err := m.List(r.Context(), userID)
 		if err != nil {
@@ -76,7 +76,13 @@ func (m *Manager) ListHandler() http.Handler {
 // the request's path value "id", or else the last segment of the path: many
 // routers set no path values. To revoke one's own session is to sign out.
 func (m *Manager) RevokeHandler() http.Handler {
-	return m.handle([]string{"DELETE"}, func(w http.ResponseWriter, r *http.Request) error {
+	guard := func(r *http.Request) error {
+		if id := sessionID(r); id != "" && id == m.actorID(r.Context()) {
+			return m.GuardLogout(r)
+		}
+		return m.Guard(r)
+	}
+	return guarded([]string{"DELETE"}, guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
 		id := sessionID(r)
 		if err := m.Revoke(r.Context(), userID, id); err != nil {
@@ -99,7 +105,7 @@ func sessionID(r *http.Request) string {
 // RevokeOthersHandler answers DELETE by revoking all of the caller's sessions
 // but the current one.
 func (m *Manager) RevokeOthersHandler() http.Handler {
-	return m.handle([]string{"DELETE"}, func(w http.ResponseWriter, r *http.Request) error {
+	return guarded([]string{"DELETE"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		if err := m.confirm(r); err != nil {
 			return err
 		}
@@ -135,14 +141,14 @@ func (m *Manager) confirm(r *http.Request) error {
 	return &ConfirmationError{Count: others}
 }
 
-// handle is what the handlers have in common.
-func (m *Manager) handle(methods []string, do func(http.ResponseWriter, *http.Request) error) http.Handler {
+// guarded is what the handlers have in common.
+func guarded(methods []string, guard func(*http.Request) error, do func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(methods, r.Method) {
 			methodNotAllowed(w, methods...)
 			return
 		}
-		err := m.Guard(r)
+		err := guard(r)
 		if err == nil {
 			err = do(w, r)
 		}

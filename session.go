@@ -46,16 +46,19 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 		return errors.New("revoke: log in: empty user ID")
 	}
 	s := m.request(ctx)
-	if s == nil || s.begun() {
-		return errors.New("revoke: log in: not in a tracked request, or its response has begun")
+	switch {
+	case s == nil:
+		return m.misconfigured(ctx, "Login is called outside of Track")
+	case s.begun():
+		return m.misconfigured(ctx, "Login is called after the response has begun")
+	case m.UserID != nil && m.userID(ctx) != userID:
+		return m.misconfigured(ctx, "Login is called before the session has the value in which Manager.UserID finds the user")
 	}
 	if err := m.sm.RenewToken(ctx); err != nil {
-		return fmt.Errorf("revoke: log in: %w", err)
+		return failed("log in", err)
 	}
 	if m.UserID == nil {
 		m.sm.Put(ctx, m.UserIDKey, userID)
-	} else if m.userID(ctx) != userID {
-		return fmt.Errorf("revoke: log in: %w: put the user's value into the session first: Manager.UserID does not find %q in it", ErrMisconfigured, userID)
 	}
 	s.prove(loggedIn)
 	return nil

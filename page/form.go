@@ -44,10 +44,27 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	}, nil
 }
 
+// admit reads a form, if the request may end sessions. The form is read before the
+// request counts towards a limit: to sign oneself out does not.
+func (p *page) admit(w http.ResponseWriter, r *http.Request) (form, error) {
+	current, signedIn := p.sessions.Current(r.Context())
+	if !signedIn {
+		return form{}, p.sessions.Guard(r)
+	}
+	if err := p.sessions.GuardLogout(r); err != nil {
+		return form{}, err
+	}
+	f, err := readForm(w, r)
+	if err != nil || !f.others && f.session == current.ID {
+		return f, err
+	}
+	return f, p.sessions.Guard(r)
+}
+
 // post does what a form asks for, and sends the browser back to the page, which
 // then says once what happened.
 func (p *page) post(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r)
+	form, err := p.admit(w, r)
 	if err != nil {
 		return err
 	}

@@ -84,16 +84,21 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		p.fail(w, r, errMethod)
 	default:
-		err := p.sessions.Guard(r)
-		if err == nil && reads {
-			err = p.list(w, r, http.StatusOK, nil)
-		} else if err == nil {
-			err = p.post(w, r)
-		}
+		err := p.serve(w, r, reads)
 		if err != nil {
 			p.fail(w, r, err)
 		}
 	}
+}
+
+func (p *page) serve(w http.ResponseWriter, r *http.Request, reads bool) error {
+	if !reads {
+		return p.post(w, r)
+	}
+	if err := p.sessions.Guard(r); err != nil {
+		return err
+	}
+	return p.list(w, r, http.StatusOK, nil)
 }
 
 // list answers with the user's sessions, and with a message if there is one.

@@ -1,0 +1,219 @@
+package revoke_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// TestMistakesExplainThemselves wires programs wrongly. Each is answered with 500
+// misconfigured, one line in the log names the mistake, and nobody is signed in all
+// the same.
+func TestMistakesExplainThemselves(t *testing.T) {
+	type number struct{ N complex128 }
+	for name, c := range map[string]struct {
+		wire    func(app *testapp.App)
+		request string
+		mistake string
+	}{
+		"LoadAndSave around Track": {
+			func(app *testapp.App) { app.Handler = app.SCS.LoadAndSave(app.Sessions.Track(app.Mux)) },
+			"POST /login?user=ann", "LoadAndSave is around Track",
+		},
+		"LoadAndSave inside Track": {
+			func(app *testapp.App) { app.Handler = app.Sessions.Track(app.SCS.LoadAndSave(app.Mux)) },
+			"POST /login?user=ann", "LoadAndSave is inside Track",
+		},
+		"LoadAndSave inside Track, for a visitor": {
+			func(app *testapp.App) { app.Handler = app.Sessions.Track(app.SCS.LoadAndSave(app.Mux)) },
+			"POST /cart?put=book", "LoadAndSave is inside Track",
+		},
+		"LoadAndSave beside Track": {
+			func(app *testapp.App) { app.Handler = app.SCS.LoadAndSave(app.Mux) },
+			"POST /login?user=ann", "LoadAndSave is left on a route",
+		},
+		"no Track": {
+			func(app *testapp.App) { app.Handler = app.Mux },
+			"DELETE " + testapp.APIPath, "the handler is outside of Track",
+		},
+		"sm.Store replaced": {
+			func(app *testapp.App) { app.SCS.Store = memstore.NewWithCleanupInterval(0) },
+			"POST /login?user=ann", "sm.Store was replaced",
+		},
+		"a wrong prefix": {
+			func(app *testapp.App) { app.Mux.Handle("/other/", app.Sessions.Handler("/api/auth/sessions")) },
+			"DELETE /other/AAAAAAAAAAAAAAAAAAAAAA", `made for the prefix "/api/auth/sessions"`,
+		},
+		"a user ID of another type": {
+			func(app *testapp.App) {
+				app.Handle("POST /number", func(_ http.ResponseWriter, r *http.Request) {
+					app.SCS.Put(r.Context(), "userID", number{1})
+				})
+			},
+			"POST /number", `the value under "userID" is a revoke_test.number`,
+		},
+		"a value that cannot be encoded": {
+			func(app *testapp.App) {
+				app.Handle("POST /function", func(_ http.ResponseWriter, r *http.Request) { app.SCS.Put(r.Context(), "f", func() {}) })
+			},
+			"POST /function", "encode session",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := testapp.Over(scs.New(), store.NewMemory())
+			c.wire(app)
+			method, path, _ := strings.Cut(c.request, " ")
+			b := app.Browser(t)
+			got := b.Do(method, path)
+			if got.Status != http.StatusInternalServerError || !strings.Contains(got.Body, `"code":"misconfigured"`) {
+				t.Errorf("%d %s", got.Status, got.Body)
+			}
+			if got.Cookie != nil {
+				t.Error("a cookie is set")
+			}
+			waitFor(t, func() bool { return strings.Count(app.Log.String(), "misconfigured") > 0 })
+			if log := app.Log.String(); strings.Count(log, "\n") != 1 || !strings.Contains(strings.ReplaceAll(log, `\"`, `"`), c.mistake) {
+				t.Errorf("the log does not say %q in one line:\n%s", c.mistake, log)
+			}
+			if n := len(app.List(t, "ann")); n != 0 {
+				t.Errorf("%d sessions, want none", n)
+			}
+		})
+	}
+}
+
+// TestSettingsThatComeLate shows that a key or a cookie that is renamed while the
+// server runs is said to be a mistake, and not taken for another manager's.
+func TestSettingsThatComeLate(t *testing.T) {
+	for name, change := range map[string]func(app *testapp.App){
+		"UserIDKey":         func(app *testapp.App) { app.Sessions.UserIDKey = "account" },
+		"the cookie's name": func(app *testapp.App) { app.SCS.Cookie.Name = "id" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := testapp.Over(scs.New(), store.NewMemory())
+			b := app.SignedIn(t, "ann")
+			change(app)
+			if got := b.Get("/me"); got.Status != http.StatusInternalServerError || got.Code(t) != "misconfigured" {
+				t.Errorf("%d %s", got.Status, got.Body)
+			}
+		})
+	}
+}
+
+// TestNestedManagers shows that a manager whose save step fails does not take away
+// the cookie that a manager inside has set, nor leave any header of the handler's.
+func TestNestedManagers(t *testing.T) {
+	failing := testapp.NewTap(store.NewMemory())
+	outer, inner := testapp.Over(scs.New(), failing), testapp.Over(scs.New(), store.NewMemory())
+	inner.SCS.Cookie.Name = "inner"
+	handler := outer.Sessions.Track(inner.Sessions.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("X-Before", "of the handler")
+		inner.Sessions.Login(r.Context(), "ann")
+		outer.Sessions.Login(r.Context(), "ann")
+	})))
+	failing.Fail = func(testapp.Call) error { return errors.New("down") }
+	w := httptest.NewRecorder()
+	w.Header().Set("X-Before", "of the server")
+	handler.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d", w.Code)
+	}
+	if got := w.Header()["X-Before"]; len(got) != 1 || got[0] != "of the server" {
+		t.Errorf("X-Before: %q", got)
+	}
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 || cookies[0].Name != "inner" {
+		t.Fatalf("cookies %v, want the inner manager's", cookies)
+	}
+	b := inner.BrowserWith(t, cookies[0].Value)
+	if !b.Opens() {
+		t.Error("the inner manager's cookie opens nothing")
+	}
+}
+
+// TestTwoManagersOverOneStore shows that the users of one manager are not those of
+// another, whatever their IDs, though both keep them in one store.
+func TestTwoManagersOverOneStore(t *testing.T) {
+	for name, set := range map[string]func(app *testapp.App){
+		"by the cookie's name":   func(app *testapp.App) { app.SCS.Cookie.Name = "admin" },
+		"by the user ID's key":   func(app *testapp.App) { app.Sessions.UserIDKey = "adminID" },
+		"by both":                func(app *testapp.App) { app.SCS.Cookie.Name, app.Sessions.UserIDKey = "admin", "adminID" },
+		"by names that run over": func(app *testapp.App) { app.SCS.Cookie.Name, app.Sessions.UserIDKey = "sessionu", "serID" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := store.NewMemory()
+			users, admins := testapp.Over(scs.New(), st), testapp.Over(scs.New(), st)
+			set(admins)
+			admins.Handle("POST /enter", func(w http.ResponseWriter, r *http.Request) { admins.Sessions.Login(r.Context(), "1") })
+			user, admin := users.SignedIn(t, "1"), admins.Browser(t)
+			admin.Post("/enter")
+			id := admins.List(t, "1")
+			if len(id) != 1 || len(users.List(t, "1")) != 1 {
+				t.Fatalf("%d and %d sessions, want one each", len(users.List(t, "1")), len(id))
+			}
+			if got := user.Delete(testapp.APIPath + "/" + id[0].ID); got.Status != http.StatusNotFound {
+				t.Errorf("a user ends an administrator's session: %d", got.Status)
+			}
+			if got := user.Delete(testapp.APIPath); got.Status != http.StatusOK {
+				t.Errorf("%d", got.Status)
+			}
+			if _, err := users.Sessions.RevokeAll(t.Context(), "1"); err != nil {
+				t.Fatal(err)
+			}
+			if got := users.BrowserWith(t, admin.Cookie).Get("/me"); got.Status != http.StatusUnauthorized {
+				t.Errorf("an administrator's token opens a user's session: %d", got.Status)
+			}
+			if len(admins.List(t, "1")) != 1 {
+				t.Error("the administrator's session has ended with the user's")
+			}
+		})
+	}
+}
+
+// TestTossedCookie shows that after the cookie of a revoked session nobody else's
+// opens anything: another host of the site can set one of the name.
+func TestTossedCookie(t *testing.T) {
+	app := testapp.Over(scs.New(), store.NewMemory())
+	ann, again, mallory, visitor := app.SignedIn(t, "ann"), app.SignedIn(t, "ann"), app.SignedIn(t, "mallory"), app.Browser(t)
+	visitor.Post("/cart?put=tossed")
+	if err := app.Sessions.Revoke(t.Context(), "ann", ann.ID()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		second *testapp.Browser
+		user   string
+	}{
+		"mallory's session":        {mallory, ""},
+		"a visitor's":              {visitor, ""},
+		"another session of ann's": {again, "ann"},
+	} {
+		b := app.BrowserWith(t, ann.Cookie+"; session="+c.second.Cookie)
+		if got := b.Get("/me"); (got.Status == http.StatusOK) != (c.user != "") || c.user != "" && got.Body != c.user {
+			t.Errorf("%s after a revoked cookie: %d %q, want %q", name, got.Status, got.Body, c.user)
+		}
+		if got := b.Get("/cart"); got.Body != "" {
+			t.Errorf("%s after a revoked cookie: its cart %q", name, got.Body)
+		}
+	}
+}
+
+// waitFor waits for what another goroutine is about to do.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for range 1000 {
+		if done() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("waited in vain")
+}
