@@ -16,8 +16,8 @@ import (
 // A Limiter bounds how often requests may change anything, by key: a user's, or
 // the address of a client who is not signed in. Keys hold neither in the clear.
 type Limiter interface {
-	// Allow counts a request under key. It returns zero where the request is
-	// within the limit, and otherwise how long to wait before the next.
+	// Allow counts a request under key. It returns zero if the request is within
+	// the limit, and otherwise how long to wait before the next.
 	Allow(ctx context.Context, key string) (wait time.Duration, err error)
 }
 
