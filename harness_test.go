@@ -2,34 +2,23 @@ package revoke_test
 
 import (
 	"bytes"
-	"context"
-	"flag"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/alexedwards/scs/v2"
-
+	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/redistest"
 	"github.com/revoke-sessions/revoke/store"
 )
 
-func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler))
-	flag.Parse()
-	if n := flag.Lookup("test.parallel"); flag.Lookup("test.fuzz").Value.String() == "" && n.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		n.Value.Set("8") // most of what is parallel waits for a Redis to notice something
-	}
-	os.Exit(m.Run())
-}
+// What follows is for the tests of the page alone.
 
 // eachStore runs a test over every store.
 func eachStore(t *testing.T, test func(t *testing.T, st store.Store)) {
@@ -79,17 +68,6 @@ func newServer(t *testing.T, st store.Store, configure ...func(*server)) *server
 	s.Server = httptest.NewServer(s.sessions.Track(s.mux))
 	t.Cleanup(s.Close)
 	return s
-}
-
-// newPlainServer returns the application as it was before it came to revoke, on
-// the store that s keeps its visitors in.
-func newPlainServer(t *testing.T, s *server) *server {
-	plain := &server{mux: http.NewServeMux(), sm: scs.New()}
-	plain.sm.Store, plain.sm.HashTokenInStore = s.visitors, s.sm.HashTokenInStore
-	plain.addLogin()
-	plain.Server = httptest.NewServer(plain.sm.LoadAndSave(plain.mux))
-	t.Cleanup(plain.Close)
-	return plain
 }
 
 func (s *server) addLogin() {
@@ -152,9 +130,9 @@ type answer struct {
 	header http.Header
 }
 
-func (b *browser) get(path string) answer    { b.t.Helper(); return b.do("GET", path) }
-func (b *browser) post(path string) answer   { b.t.Helper(); return b.do("POST", path) }
-func (b *browser) delete(path string) answer { b.t.Helper(); return b.do("DELETE", path) }
+func (b *browser) get(path string) answer { b.t.Helper(); return b.do("GET", path) }
+
+func (b *browser) post(path string) answer { b.t.Helper(); return b.do("POST", path) }
 
 func (b *browser) do(method, path string) answer {
 	b.t.Helper()
@@ -229,17 +207,67 @@ func (l *logBuffer) count(kind revoke.Kind) int {
 	return strings.Count(l.String(), `"event.name":"session.`+string(kind)+`"`)
 }
 
-// hookedStore lets a test act between two steps of a store.
-type hookedStore struct {
-	store.Store
-	afterFind func()
+func checkHeaders(t *testing.T, got answer) {
+	t.Helper()
+	if cache := got.header["Cache-Control"]; len(cache) == 0 || cache[0] != "no-store" {
+		t.Errorf("Cache-Control %q", cache)
+	}
+	if nosniff := got.header.Get("X-Content-Type-Options"); nosniff != "nosniff" {
+		t.Errorf("X-Content-Type-Options %q", nosniff)
+	}
 }
 
-func (h *hookedStore) Find(ctx context.Context, user, id string) (store.Record, error) {
-	r, err := h.Store.Find(ctx, user, id)
-	if then := h.afterFind; then != nil {
-		h.afterFind = nil
-		then()
+// A clockedServer is an application whose time a test makes pass.
+type clockedServer struct {
+	sm       *scs.SessionManager
+	sessions *revoke.Manager
+	handler  http.Handler
+}
+
+func inBubble(t *testing.T, test func(t *testing.T, s *clockedServer)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &clockedServer{sm: newPlainManager()}
+		s.sessions = revoke.New(s.sm, store.NewMemory())
+		s.handler = s.sessions.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/login":
+				s.sessions.Login(r.Context(), "ann")
+				s.sm.RememberMe(r.Context(), r.URL.Query().Has("remember"))
+			case r.URL.Path == "/remember":
+				s.sm.RememberMe(r.Context(), true)
+			case s.sm.GetString(r.Context(), "userID") == "":
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		}))
+		test(t, s)
+	})
+}
+
+// newPlainManager is scs.New without the goroutine of its store, in a bubble.
+func newPlainManager() *scs.SessionManager {
+	sm := scs.New()
+	synctest.Wait()
+	sm.Store.(*memstore.MemStore).StopCleanup()
+	sm.Store = memstore.NewWithCleanupInterval(0)
+	return sm
+}
+
+// get returns whether the token opened the page, and the cookie that was set.
+func (s *clockedServer) get(path, token, peer string) (ok bool, cookie *http.Cookie) {
+	r := httptest.NewRequest("GET", path, nil)
+	r.RemoteAddr = peer + ":1234"
+	if token != "" {
+		r.AddCookie(&http.Cookie{Name: s.sm.Cookie.Name, Value: token})
 	}
-	return r, err
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		cookie = c
+	}
+	return w.Code == http.StatusOK, cookie
+}
+
+func (s *clockedServer) signIn(path string) (token string) {
+	_, cookie := s.get(path, "", "192.0.2.1")
+	return cookie.Value
 }
