@@ -1,14 +1,11 @@
 package revoke
 
 import (
-	"bufio"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"slices"
 
-	"github.com/felixge/httpsnoop"
+	"github.com/revoke-sessions/revoke/internal/firstbyte"
 )
 
 var errReplaced = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
@@ -47,7 +44,12 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 		for name := range w.Header() {
 			s.before = append(s.before, name)
 		}
-		next.ServeHTTP(s.wrap(w), s.http)
+		next.ServeHTTP(firstbyte.Wrap(w, func() error {
+			if !s.begin(w) {
+				return errReplaced
+			}
+			return nil
+		}), s.http)
 		panicking = false
 		s.begin(w)
 	})
@@ -78,114 +80,4 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 		}
 	}
 	s.m.sm.ErrorFunc(w, s.http, err)
-}
-
-// wrap returns w with the save step before its first byte.
-func (s *request) wrap(w http.ResponseWriter) http.ResponseWriter {
-	w = direct(w)
-	return httpsnoop.Wrap(w, httpsnoop.Hooks{
-		WriteHeader: func(next httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
-			return func(code int) {
-				// 101 is the only 1xx that ends the exchange of headers.
-				informational := code >= 100 && code < 200 && code != http.StatusSwitchingProtocols
-				if informational || s.begin(w) {
-					next(code)
-				}
-			}
-		},
-		Write: func(next httpsnoop.WriteFunc) httpsnoop.WriteFunc {
-			return func(b []byte) (int, error) {
-				if !s.begin(w) {
-					return 0, errReplaced
-				}
-				return next(b)
-			}
-		},
-		WriteString: func(next httpsnoop.WriteStringFunc) httpsnoop.WriteStringFunc {
-			return func(b string) (int, error) {
-				if !s.begin(w) {
-					return 0, errReplaced
-				}
-				return next(b)
-			}
-		},
-		ReadFrom: func(next httpsnoop.ReadFromFunc) httpsnoop.ReadFromFunc {
-			return func(src io.Reader) (int64, error) {
-				if !s.begin(w) {
-					return 0, errReplaced
-				}
-				return next(src)
-			}
-		},
-		Flush: func(next httpsnoop.FlushFunc) httpsnoop.FlushFunc {
-			return func() {
-				s.begin(w)
-				next()
-			}
-		},
-		Hijack: func(next httpsnoop.HijackFunc) httpsnoop.HijackFunc {
-			return func() (net.Conn, *bufio.ReadWriter, error) {
-				if !s.begin(w) {
-					return nil, nil, errReplaced
-				}
-				return next()
-			}
-		},
-	})
-}
-
-// direct returns w with the abilities to flush and to hijack as its own, where it
-// has them by Unwrap only: a response controller would find its way past the save
-// step.
-func direct(w http.ResponseWriter) http.ResponseWriter {
-	_, flushes := w.(http.Flusher)
-	_, hijacks := w.(http.Hijacker)
-	addFlush, addHijack := !flushes && reaches[http.Flusher](w), !hijacks && reaches[http.Hijacker](w)
-	switch {
-	case addFlush && addHijack:
-		return struct {
-			unwrapper
-			flusher
-			hijacker
-		}{unwrapper{w}, flusher{w}, hijacker{w}}
-	case addFlush:
-		return struct {
-			unwrapper
-			flusher
-		}{unwrapper{w}, flusher{w}}
-	case addHijack:
-		return struct {
-			unwrapper
-			hijacker
-		}{unwrapper{w}, hijacker{w}}
-	}
-	return w
-}
-
-func reaches[T any](w http.ResponseWriter) bool {
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		w = u.Unwrap()
-		if _, ok := w.(T); ok {
-			return true
-		}
-	}
-}
-
-type unwrapper struct{ http.ResponseWriter }
-
-func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
-
-type flusher struct{ w http.ResponseWriter }
-
-func (f flusher) Flush()            { _ = f.FlushError() }
-func (f flusher) FlushError() error { return http.NewResponseController(f.w).Flush() }
-
-type hijacker struct{ w http.ResponseWriter }
-
-func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(h.w).Hijack()
 }
