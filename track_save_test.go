@@ -123,7 +123,7 @@ func TestUnencodableData(t *testing.T) {
 		io.WriteString(w, "whole")
 	})
 	b := app.SignedIn(t, "ann")
-	if got := b.Post("/put"); got.Status != http.StatusInternalServerError || got.Code(t) != "internal_error" || b.Cookie == "" {
+	if got := b.Post("/put"); got.Status != http.StatusInternalServerError || got.Code(t) != "misconfigured" || b.Cookie == "" {
 		t.Errorf("%d %q", got.Status, got.Body)
 	}
 	if got := b.Get("/me"); got.Body != "ann" {
