@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
 func TestGoexitInTheHookEndsNoLaterEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		m := revoke.New(newPlainManager(), store.NewMemory())
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
 		m.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 		calls := 0
 		m.OnEvent = func(revoke.Event) {
@@ -40,7 +41,7 @@ func TestGoexitInTheHookEndsNoLaterEvent(t *testing.T) {
 
 func TestAlarmIsNotLostAmongOtherEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := revoke.New(newPlainManager(), store.NewMemory())
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
 		block := make(chan struct{})
 		var kinds []revoke.Kind
 		m.OnEvent = func(e revoke.Event) {
@@ -63,7 +64,7 @@ func TestAlarmIsNotLostAmongOtherEvents(t *testing.T) {
 
 func TestFlushEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := revoke.New(newPlainManager(), store.NewMemory())
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
 		if err := m.FlushEvents(t.Context()); err != nil {
 			t.Errorf("without OnEvent: %v", err)
 		}

@@ -16,8 +16,8 @@ import (
 // A Limiter bounds how often requests may change anything, by key: a session's, or
 // that of the network of a client who is not signed in, which is hashed.
 type Limiter interface {
-	// Allow counts a request under key. It returns zero where the request is
-	// within the limit, and otherwise how long to wait before the next.
+	// Allow counts a request under key. It returns zero if the request is within
+	// the limit, and otherwise how long to wait before the next.
 	Allow(ctx context.Context, key string) (wait time.Duration, err error)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/revoke-sessions/revoke/internal/queue"
 	"github.com/revoke-sessions/revoke/internal/recent"
+	"github.com/revoke-sessions/revoke/internal/watch"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -126,7 +127,7 @@ type Manager struct {
 	sessions   store.Store
 	hook       *queue.Queue[Event]
 	patterns   patterns
-	watch      watch
+	watch      *watch.Watch
 	limited    *recent.Map[bool]     // by the limiter's key: whether it is over the limit
 	deadTokens *recent.Map[networks] // by session: whence tokens came that open it no more
 	moves      *recent.Map[bool]     // by session and address: whether the change was raised
@@ -147,6 +148,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		Limiter:       NewLimiter(10, time.Minute),
 		sm:            sm,
 		sessions:      st,
+		watch:         watch.New(st),
 		patterns:      patterns{windows: recent.New[window](maxKeys)},
 		limited:       recent.New[bool](maxKeys),
 		deadTokens:    recent.New[networks](maxKeys),

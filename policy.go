@@ -11,11 +11,11 @@ import (
 type Action struct {
 	Kind    Kind      // Revoked or RevokedOthers
 	Session Session   // the acting session, with when its user last proved who they are
-	Targets []Session // what would end: none where the id is not the user's
+	Targets []Session // what would end: none if the id is not the user's
 }
 
-// RecentLogin is an Authorize function that wants the user to have proved who
-// they are within d (OWASP ASVS 5.0, 7.5.2).
+// RecentLogin returns an Authorize function that refuses if the user last proved
+// who they are longer than d ago (OWASP ASVS 5.0, 7.5.2).
 func RecentLogin(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
 		if time.Since(a.Session.ProvedAt) > d {
@@ -25,9 +25,9 @@ func RecentLogin(d time.Duration) func(context.Context, Action) error {
 	}
 }
 
-// Seasoned is an Authorize function that keeps a session younger than d from
-// ending an older one, which is what a thief with a fresh sign-in would try,
-// unless its user has proved again, since signing in, who they are.
+// Seasoned returns an Authorize function that refuses if a session younger than d
+// wants to end an older one, as a thief with a fresh sign-in would. It lets users
+// through who have proved again, since they signed in, who they are.
 func Seasoned(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
 		if time.Since(a.Session.CreatedAt) >= d || a.Session.ProvedAt.After(a.Session.CreatedAt) {
@@ -61,8 +61,8 @@ func (m *Manager) Reauthenticated(ctx context.Context) error {
 	return nil
 }
 
-// authorize asks Authorize about a revocation that the request's own session
-// wants of its user's sessions. To sign oneself out needs no leave.
+// authorize asks Authorize before the request's session revokes another session of
+// its user. Signing oneself out needs no permission.
 func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) error {
 	acting, actingUser := m.current(ctx)
 	if m.Authorize == nil || acting == nil || actingUser != userID || acting.ID == id {

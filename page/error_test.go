@@ -42,7 +42,7 @@ func TestWithoutSession(t *testing.T) {
 	}
 }
 
-// A failingStore fails where it is told to.
+// A failingStore fails when it is told to.
 type failingStore struct {
 	store.Store
 	list, revoke error

@@ -183,7 +183,7 @@ func (b *browser) id() string {
 	return parts[1]
 }
 
-// follow goes where a 303 leads to, relative to path.
+// follow follows a 303, relative to path.
 func (b *browser) follow(path string, got answer) (string, answer) {
 	b.t.Helper()
 	if got.status != http.StatusSeeOther {

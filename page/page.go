@@ -59,7 +59,7 @@ type Options struct {
 func New(sessions *revoke.Manager, o Options) http.Handler {
 	p := &page{sessions: sessions, Options: o}
 	if p.ContentSecurityPolicy == "" {
-		// Browsers hold where a form's answer redirects to against form-action.
+		// Browsers apply form-action to the target of a redirect after a form, too.
 		action := "'self'"
 		if login, err := url.Parse(o.LoginURL); err == nil && login.Scheme != "" && login.Host != "" {
 			action += " " + login.Scheme + "://" + login.Host
@@ -144,13 +144,13 @@ func (p *page) setHeaders(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", p.ContentSecurityPolicy)
-	// Not no-referrer, under which a browser says "Origin: null" of a form.
+	// Under no-referrer a browser would send "Origin: null" with a form.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// self returns a relative reference to the page, which holds however it is
-// mounted: behind http.StripPrefix, or a proxy that takes a prefix away.
+// self returns a relative reference to the page. It is right behind
+// http.StripPrefix too, and behind a proxy that removes a prefix.
 func self(r *http.Request) string {
 	path := r.URL.EscapedPath()
 	if uri, err := url.ParseRequestURI(r.RequestURI); err == nil {

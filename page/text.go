@@ -37,9 +37,9 @@ type Texts struct {
 	Confirm           func(device string) string // "Sign out of Chrome on Windows?"
 	ConfirmText       string                     // "Whoever uses that device will have to sign in …"
 	SignOutOfOthers   string                     // "Sign out of all other devices"
-	OthersText        string                     // "Everywhere but here, …"
+	OthersText        string                     // "You stay signed in on this device."
 	ConfirmOthers     func(n int) string         // "Sign out of 3 other devices?"
-	ConfirmOthersText func(n int) string         // "You will stay signed in on this device …"
+	ConfirmOthersText func(n int) string         // "You stay signed in on this device only. …"
 	Cancel            string                     // "Cancel"
 	Previous          string                     // "Previous page"
 	Next              string                     // "Next page"
@@ -156,7 +156,7 @@ var english = Texts{
 	CrossOrigin:   "This request came from another site, so nothing was signed out. If it was you, do it from this page.",
 	Unavailable:   "Your devices can't be shown at the moment. Nothing about them has changed.",
 	Uncertain:     "Your devices can't be reached at the moment, so it isn't certain that anything was signed out. It is safe to try again.",
-	NotReplicated: "Signed out, but not yet saved everywhere. If a server fails now, that device may be signed in again: look at your devices in a moment.",
+	NotReplicated: "Signed out, but not yet saved everywhere. If a server fails now, a device may be signed in again. Look at your devices in a moment.",
 	Unreadable:    "The form could not be read. Nothing was ended.",
 	Method:        "This page can't be used that way.",
 	TryAgain:      "Try again",
