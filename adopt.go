@@ -88,7 +88,7 @@ func (r *router) adopt(ctx context.Context, a adoption) error {
 		User: a.token.user, ID: a.token.id, Secret: r.secretHash(a.key, a.token),
 		CreatedAt: created, SeenAt: seen, ExpiresAt: r.m.expiry(a.deadline),
 		Client: a.client.encode(), Data: a.data,
-	}, r.m.MaxPerUser)
+	}, store.Limit{Max: r.m.MaxPerUser})
 	switch {
 	case err == nil:
 		if err := r.stillThere(ctx, a); err != nil {

@@ -155,7 +155,7 @@ func (s *recordingStore) note(r store.Record) {
 	s.records = append(s.records, r)
 }
 
-func (s *recordingStore) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+func (s *recordingStore) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 	s.note(r)
 	return s.Store.Create(ctx, r, limit)
 }

@@ -134,7 +134,7 @@ func populate(b *testing.B, st store.Store, m *revoke.Manager, n int) (id string
 			User: benchUserKey, ID: id, CreatedAt: time.Now(), SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
 			Client: []byte(`{"ip":"192.0.2.1","user_agent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}`),
 			Data:   make([]byte, 200),
-		}, 0)
+		}, store.Limit{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -140,7 +140,7 @@ type failingStore struct {
 
 var errDown = errors.New("the store is down")
 
-func (f *failingStore) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+func (f *failingStore) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 	if f.fail("Create") {
 		return nil, errDown
 	}

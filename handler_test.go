@@ -332,7 +332,7 @@ func TestThousandSessions(t *testing.T) {
 		user := b.cookie[:22]
 		for i := range 999 {
 			r := store.Record{User: user, ID: fmt.Sprintf("%022d", i), ExpiresAt: time.Now().Add(time.Hour)}
-			if _, err := st.Create(context.Background(), r, 0); err != nil {
+			if _, err := st.Create(context.Background(), r, store.Limit{}); err != nil {
 				t.Fatal(err)
 			}
 		}

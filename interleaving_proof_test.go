@@ -118,19 +118,19 @@ var seeds = []seed{
 		}
 	}},
 	{"Create ignores the tombstone", always, func(_ *scene, st *spoiledStore) {
-		st.create = func(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 			evicted, err := st.Store.Create(ctx, r, limit)
 			return evicted, st.bringBack(r, err)
 		}
 	}},
 	{"Create evicts nobody", limited, func(_ *scene, st *spoiledStore) {
-		st.create = func(ctx context.Context, r store.Record, _ int) ([]store.Record, error) {
-			return st.Store.Create(ctx, r, 0)
+		st.create = func(ctx context.Context, r store.Record, _ store.Limit) ([]store.Record, error) {
+			return st.Store.Create(ctx, r, store.Limit{})
 		}
 	}},
 	{"Create evicts one too many", limited, func(_ *scene, st *spoiledStore) {
-		st.create = func(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
-			return st.Store.Create(ctx, r, limit-1)
+		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
+			return st.Store.Create(ctx, r, store.Limit{Max: limit.Max - 1})
 		}
 	}},
 	{"Revoke ignores the acting session", always, func(_ *scene, st *spoiledStore) {
@@ -203,7 +203,7 @@ type spoiledStore struct {
 	seen map[string]store.Record // by id, sessions as they were found last
 	back map[string]store.Record // by id, sessions that have ended and come back
 
-	create    func(ctx context.Context, r store.Record, limit int) ([]store.Record, error)
+	create    func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error)
 	find      func(ctx context.Context, user, id string) (store.Record, error)
 	update    func(ctx context.Context, r store.Record, was store.Hash) error
 	touch     func(ctx context.Context, user, id string, t store.Touch) error
@@ -243,7 +243,7 @@ func (st *spoiledStore) others(ctx context.Context, user, keep string) ([]store.
 	return slices.DeleteFunc(list, func(r store.Record) bool { return r.ID == keep }), err
 }
 
-func (st *spoiledStore) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+func (st *spoiledStore) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 	return st.create(ctx, r, limit)
 }
 

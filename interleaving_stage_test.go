@@ -178,7 +178,7 @@ func (s *stage) play(cast []part) interleave.Program {
 	return func(r *interleave.Run) func() error {
 		memory, visitors := store.NewMemory(), memstore.NewWithCleanupInterval(0)
 		for _, record := range s.records {
-			if _, err := memory.Create(context.Background(), record, 0); err != nil {
+			if _, err := memory.Create(context.Background(), record, store.Limit{}); err != nil {
 				panic(err)
 			}
 		}

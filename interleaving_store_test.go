@@ -29,7 +29,7 @@ type steppedStore struct {
 	store.Store
 }
 
-func (s *steppedStore) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+func (s *steppedStore) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 	s.stage.step(ctx, "stores a new session")
 	return s.Store.Create(ctx, r, limit)
 }

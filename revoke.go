@@ -45,8 +45,6 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	actor := m.actorID(ctx)
 	ended, err := m.end(ctx, userID, ReasonRevoked, one(id))
 	switch {
-	case errors.Is(err, ErrNotFound) && errors.Is(err, ErrNotReplicated):
-		err = ErrNotReplicated // it had ended before, and that it is gone must not be claimed yet
 	case errors.Is(err, ErrNotFound):
 		if !validID(id) {
 			id = ""
@@ -178,7 +176,7 @@ func one(id string) revocation {
 			id = noID // the same work as for any unknown id
 		}
 		r, err := st.Revoke(ctx, user, id, why)
-		if errors.Is(err, store.ErrNotFound) {
+		if r.ID == "" { // not live, and with ErrNotReplicated it may have ended before
 			return nil, err
 		}
 		return []store.Record{r}, err

@@ -58,7 +58,7 @@ func (w *write) commit(ctx context.Context, r *router, key string, data []byte, 
 	switch w.kind {
 	case creation:
 		w.record.Secret = r.secretHash(key, token{secret: key})
-		w.evicted, err = r.m.sessions.Create(ctx, w.record, w.limit)
+		w.evicted, err = r.m.sessions.Create(ctx, w.record, store.Limit{Max: w.limit})
 		return err
 	case update:
 		if w.renewed {

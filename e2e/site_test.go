@@ -117,7 +117,7 @@ type agedStore struct {
 	down      bool
 }
 
-func (a *agedStore) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+func (a *agedStore) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 	a.mu.Lock()
 	r.CreatedAt, r.SeenAt = r.CreatedAt.Add(-a.age), r.SeenAt.Add(-a.seen)
 	a.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"time"
 )
 
 // Encrypted is a [Store] that keeps its sessions in another, with Client and Data
@@ -121,7 +123,7 @@ func AESGCM(id string, key []byte) (Key, error) {
 func (e *Encrypted) Unwrap() Store { return e.inner }
 
 // Create implements [Store].
-func (e *Encrypted) Create(ctx context.Context, r Record, limit int) ([]Record, error) {
+func (e *Encrypted) Create(ctx context.Context, r Record, limit Limit) ([]Record, error) {
 	r, err := e.sealed(r)
 	if err != nil {
 		return nil, fmt.Errorf("store: encrypt session: %w", err)
@@ -136,13 +138,7 @@ func (e *Encrypted) Find(ctx context.Context, user, id string) (Record, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.Client, err = e.open(r.Client, "client", user, id); err == nil {
-		r.Data, err = e.open(r.Data, "data", user, id, string(r.Secret[:]))
-	}
-	if err != nil {
-		return Record{}, fmt.Errorf("store: decrypt session: %w", err)
-	}
-	return r, nil
+	return e.opened(user, id, r)
 }
 
 // Update implements [Store].
@@ -185,6 +181,45 @@ func (e *Encrypted) RevokeAll(ctx context.Context, user, keep string, why Revoca
 // RevokeEveryone implements [Store].
 func (e *Encrypted) RevokeEveryone(ctx context.Context) error { return e.inner.RevokeEveryone(ctx) }
 
+// RevokedEveryone implements [Store].
+func (e *Encrypted) RevokedEveryone(ctx context.Context) (time.Time, error) {
+	return e.inner.RevokedEveryone(ctx)
+}
+
+// All implements [Store]. It ends with [ErrTampered] at the first session that it
+// cannot decrypt.
+func (e *Encrypted) All(ctx context.Context) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for r, err := range e.inner.All(ctx) {
+			if err == nil {
+				r, err = e.opened(r.User, r.ID, r)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Encrypts reports whether what is written now is encrypted: see [Encrypts].
+func (e *Encrypted) Encrypts() bool { return e.keys[0] != Plain }
+
+// Encrypts reports whether a store encrypts what it keeps. It asks the store's method
+// Encrypts() bool if there is one, and then the stores that it wraps, which its method
+// Unwrap() Store leads to: so a decorator need have that method only.
+func Encrypts(st Store) bool {
+	for {
+		if e, ok := st.(interface{ Encrypts() bool }); ok && e.Encrypts() {
+			return true
+		}
+		decorator, ok := st.(interface{ Unwrap() Store })
+		if !ok {
+			return false
+		}
+		st = decorator.Unwrap()
+	}
+}
+
 // sealed returns r as the inner store keeps it. Data can be bound to the secret
 // because it is only ever written together with it; Client cannot, for Touch.
 func (e *Encrypted) sealed(r Record) (_ Record, err error) {
@@ -192,6 +227,17 @@ func (e *Encrypted) sealed(r Record) (_ Record, err error) {
 		r.Data, err = e.seal(r.Data, "data", r.User, r.ID, string(r.Secret[:]))
 	}
 	return r, err
+}
+
+// opened returns r as it was before it was sealed.
+func (e *Encrypted) opened(user, id string, r Record) (_ Record, err error) {
+	if r.Client, err = e.open(r.Client, "client", user, id); err == nil {
+		r.Data, err = e.open(r.Data, "data", user, id, string(r.Secret[:]))
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("store: decrypt session: %w", err)
+	}
+	return r, nil
 }
 
 // listed decrypts the clients of a user's records, and drops those it cannot.

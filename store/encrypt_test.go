@@ -33,7 +33,7 @@ func ExampleEncrypt() {
 	}
 
 	ctx := context.Background()
-	st.Create(ctx, store.Record{User: "ann", ID: "laptop", ExpiresAt: time.Now().Add(time.Hour), Data: []byte("diary")}, 0)
+	st.Create(ctx, store.Record{User: "ann", ID: "laptop", ExpiresAt: time.Now().Add(time.Hour), Data: []byte("diary")}, store.Limit{})
 	there, _ := st.Unwrap().Find(ctx, "ann", "laptop")
 	here, _ := st.Find(ctx, "ann", "laptop")
 	fmt.Println(bytes.Contains(there.Data, []byte("diary")), string(here.Data))
@@ -92,7 +92,7 @@ var elsewhere = []byte(`{"ip":"198.51.100.9","user_agent":"curl/8.5.0"}`)
 func signIn(t testing.TB, st store.Store, records ...store.Record) {
 	t.Helper()
 	for _, r := range records {
-		if _, err := st.Create(t.Context(), r, 0); err != nil {
+		if _, err := st.Create(t.Context(), r, store.Limit{}); err != nil {
 			t.Fatalf("Create: %v", err)
 		}
 	}
@@ -152,7 +152,7 @@ func useAll(t *testing.T, st store.Store, look func(after string)) {
 	a.Data, a.Client = []byte("novel by ann"), elsewhere
 	must("Update", st.Update(t.Context(), a, a.Secret))
 	must("Touch", st.Touch(t.Context(), "ann", "b", store.Touch{SeenAt: time.Now(), ExpiresAt: a.ExpiresAt, Client: elsewhere}))
-	_, err := st.Create(t.Context(), diary("ann", "d"), 3)
+	_, err := st.Create(t.Context(), diary("ann", "d"), store.Limit{Max: 3})
 	must("Create that evicts", err)
 	_, err = st.Revoke(t.Context(), "ann", "d", store.Revocation{})
 	must("Revoke", err)
@@ -433,7 +433,7 @@ func TestTamperedSessionsAreListedAndRevoked(t *testing.T) {
 			check(t, "RevokeAll", revoked, err, "a", "b", "c")
 		}},
 		{"Create that evicts", func(t *testing.T, st store.Store) {
-			evicted, err := st.Create(t.Context(), diary("ann", "d"), 1)
+			evicted, err := st.Create(t.Context(), diary("ann", "d"), store.Limit{Max: 1})
 			check(t, "Create", evicted, err, "a", "b", "c")
 		}},
 		{"RevokeEveryone", func(t *testing.T, st store.Store) {
@@ -571,7 +571,7 @@ func TestPlainKeyWritesNothingThatReadsAsEncrypted(t *testing.T) {
 	st := encrypted(t, inner, store.Plain, newKey(t, "key"))
 	r := diary("ann", "a")
 	r.Data = []byte("\xff\x00e1 by chance")
-	if _, err := st.Create(t.Context(), r, 0); err == nil {
+	if _, err := st.Create(t.Context(), r, store.Limit{}); err == nil {
 		t.Fatal("Create of data that begins like an encrypted value returned no error")
 	}
 	wantFindError(t, inner, "ann", "a", store.ErrNotFound)
@@ -707,7 +707,7 @@ func TestAnyAEADFits(t *testing.T) {
 	kept := mustFind(t, inner, "ann", "a")
 
 	primitive.away = true
-	if _, err := st.Create(t.Context(), diary("ann", "c"), 1); !errors.Is(err, errAway) {
+	if _, err := st.Create(t.Context(), diary("ann", "c"), store.Limit{Max: 1}); !errors.Is(err, errAway) {
 		t.Errorf("Create returned the error %v", err)
 	}
 	if err := st.Update(t.Context(), r, r.Secret); !errors.Is(err, errAway) {
@@ -745,7 +745,7 @@ func TestEncryptedAtOnce(t *testing.T) {
 				mine := diary("ann", fmt.Sprint(i, " ", n))
 				r := r
 				r.Data = fmt.Appendf(nil, "diary, entry %d", n)
-				_, err1 := st.Create(t.Context(), mine, 0)
+				_, err1 := st.Create(t.Context(), mine, store.Limit{})
 				err2 := st.Update(t.Context(), r, r.Secret)
 				err3 := st.Touch(t.Context(), "ann", "a", store.Touch{Client: elsewhere})
 				got, err4 := st.Find(t.Context(), "ann", "a")

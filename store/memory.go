@@ -1,12 +1,12 @@
 package store
 
 import (
-	"container/heap"
 	"context"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,9 +19,10 @@ import (
 // costs does not depend on how many sessions there are, and that of Find, Update,
 // Touch and Create without a limit not even on how many the user has.
 type Memory struct {
-	shards  [shardCount]shard
-	seed    maphash.Seed
-	notices notices
+	shards   [shardCount]shard
+	seed     maphash.Seed
+	everyone atomic.Pointer[time.Time] // when all were revoked
+	notices  notices
 }
 
 // NewMemory returns an empty store.
@@ -30,7 +31,7 @@ func NewMemory() *Memory {
 }
 
 // Create implements [Store].
-func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]Record, error) {
+func (m *Memory) Create(ctx context.Context, r Record, limit Limit) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -38,22 +39,27 @@ func (m *Memory) Create(ctx context.Context, r Record, limit int) ([]Record, err
 	s, now := m.write(r.User)
 	defer s.mu.Unlock()
 
-	switch _, err := s.live(r.User, r.ID, now); err {
-	case nil:
-		return nil, ErrExists
-	case ErrRevoked:
-		return nil, ErrRevoked
+	if err := s.mayCreate(r, now); err != nil {
+		return nil, err
 	}
 	if old := s.users[r.User].find(r.ID); old != nil { // expired, but not retired
 		s.remove(old)
 	}
-	s.add(r.User, added)
-	if limit <= 0 {
+	u := s.user(r.User)
+	u.add(added)
+	s.queue.add(added)
+	if r.Once.After(now) {
+		s.once(u, added.id, r.Once)
+	}
+	if limit.Max <= 0 {
 		return nil, nil
 	}
-	others := s.users[r.User].others(r.ID, now)
-	slices.SortFunc(others, func(a, b *entry) int { return a.time(seen).Compare(b.time(seen)) })
-	return m.bury(s, others[:max(0, len(others)+1-limit)], Revocation{Reason: Evicted, By: added.id}, now), nil
+	others := u.others(r.ID, now)
+	beyond := max(0, len(others)+1-limit.Max)
+	if beyond > 0 {
+		slices.SortFunc(others, bySeen)
+	}
+	return m.bury(s, others[:beyond], Revocation{At: now, Reason: Evicted, By: added.id}, now), nil
 }
 
 // Find implements [Store].
@@ -68,7 +74,7 @@ func (m *Memory) Find(ctx context.Context, user, id string) (Record, error) {
 		s.mu.RUnlock()
 		return Record{}, ErrNotFound
 	}
-	found := *e // the bytes it leads to never change, and are copied without the lock
+	found := *e // what it leads to never changes, and is copied without the lock
 	s.mu.RUnlock()
 
 	if found.expired(time.Now()) {
@@ -98,6 +104,14 @@ func (m *Memory) Update(ctx context.Context, r Record, was Hash) error {
 	if !e.secret.Equal(was) {
 		return ErrStale
 	}
+	if next.secret == e.secret {
+		next.rare = e.rare
+		next.use(r.UsedAt)
+	}
+	if r.Deadline.IsZero() {
+		next.setTime(deadline, e.time(deadline))
+	}
+	next.setTime(expires, r.ExpiresAt)
 	e.body = next
 	s.queue.advance(e)
 	return nil
@@ -121,6 +135,9 @@ func (m *Memory) Touch(ctx context.Context, user, id string, t Touch) error {
 	if t.ExpiresAt.After(e.time(expires)) {
 		e.setTime(expires, t.ExpiresAt)
 	}
+	if t.Secret.Equal(e.secret) {
+		e.use(t.SeenAt)
+	}
 	if t.Client != nil {
 		e.client = string(t.Client)
 	}
@@ -134,11 +151,16 @@ func (m *Memory) List(ctx context.Context, user string) ([]Record, error) {
 	}
 	s := m.shard(user)
 	s.mu.RLock()
-	defer s.mu.RUnlock()
+	others := s.users[user].others("", time.Now())
+	found := make([]entry, len(others))
+	for i, e := range others {
+		found[i] = *e
+	}
+	s.mu.RUnlock()
 
-	var list []Record
-	for _, e := range s.users[user].others("", time.Now()) {
-		list = append(list, e.listed())
+	list := make([]Record, len(found))
+	for i := range found {
+		list[i] = found[i].listed()
 	}
 	return list, nil
 }
@@ -158,7 +180,7 @@ func (m *Memory) Revoke(ctx context.Context, user, id string, why Revocation) (R
 	if err != nil {
 		return Record{}, ErrNotFound
 	}
-	return m.bury(s, []*entry{e}, why, now)[0], nil
+	return m.bury(s, []*entry{e}, why.dated(now), now)[0], nil
 }
 
 // RevokeAll implements [Store].
@@ -172,7 +194,10 @@ func (m *Memory) RevokeAll(ctx context.Context, user, keep string, why Revocatio
 	if !s.mayAct(user, why.By, now) {
 		return nil, ErrActorRevoked
 	}
-	return m.bury(s, s.users[user].others(keep, now), why, now), nil
+	why = why.dated(now)
+	u := s.user(user)
+	s.mark(u, why, now)
+	return m.bury(s, u.others(keep, now), why, now), nil
 }
 
 // RevokeEveryone implements [Store]. It takes no longer with a million sessions
@@ -180,6 +205,13 @@ func (m *Memory) RevokeAll(ctx context.Context, user, keep string, why Revocatio
 func (m *Memory) RevokeEveryone(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	now := time.Now().UTC()
+	for {
+		last := m.everyone.Load()
+		if last != nil && last.After(now) || m.everyone.CompareAndSwap(last, &now) {
+			break
+		}
 	}
 	for i := range m.shards {
 		s := &m.shards[i]
@@ -189,6 +221,39 @@ func (m *Memory) RevokeEveryone(ctx context.Context) error {
 	}
 	m.notices.publish("")
 	return nil
+}
+
+// RevokedEveryone implements [Store].
+func (m *Memory) RevokedEveryone(ctx context.Context) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
+	if at := m.everyone.Load(); at != nil {
+		return *at, nil
+	}
+	return time.Time{}, nil
+}
+
+// All implements [Store].
+func (m *Memory) All(ctx context.Context) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for i := range m.shards {
+			for e := range m.shards[i].all() {
+				if err := ctx.Err(); err != nil {
+					yield(Record{}, err)
+					return
+				}
+				r := e.record()
+				r.Client, r.Data = copied(e.client, e.data)
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Record{}, err)
+		}
+	}
 }
 
 // Subscribe implements [Subscriber].
@@ -201,114 +266,6 @@ func (m *Memory) bury(s *shard, sessions []*entry, why Revocation, now time.Time
 	were := s.bury(sessions, why, now)
 	if len(were) > 0 {
 		m.notices.publish(were[0].User)
-	}
-	return were
-}
-
-const (
-	shardCount  = 256
-	retireSteps = 4 // a write; it adds one session at most, so that retiring keeps up
-)
-
-// A shard keeps the users whose keys hash alike.
-type shard struct {
-	mu    sync.RWMutex
-	users map[string]*user
-	queue queue
-}
-
-func (m *Memory) shard(user string) *shard {
-	return &m.shards[maphash.String(m.seed, user)%shardCount]
-}
-
-// write locks the user's shard, retires a few of the sessions that have expired
-// there, and returns the time at which the write takes place.
-func (m *Memory) write(user string) (*shard, time.Time) {
-	s := m.shard(user)
-	s.mu.Lock()
-	now := time.Now()
-	for range retireSteps {
-		e := s.queue.due(now)
-		if e == nil {
-			break
-		}
-		if e.expired(now) {
-			s.remove(e)
-		} else { // extended since it was queued
-			s.queue.postpone(e)
-		}
-	}
-	return s, now
-}
-
-// live returns a live session, or the error that says why it is not.
-func (s *shard) live(user, id string, now time.Time) (*entry, error) {
-	e := s.users[user].find(id)
-	switch {
-	case e == nil || e.expired(now):
-		return nil, ErrNotFound
-	case e.revoked != nil:
-		return nil, ErrRevoked
-	}
-	return e, nil
-}
-
-// mayAct reports whether the session that acts is live, or none acts.
-func (s *shard) mayAct(user, by string, now time.Time) bool {
-	if by == "" {
-		return true
-	}
-	_, err := s.live(user, by, now)
-	return err == nil
-}
-
-func (s *shard) add(key string, e *entry) {
-	u := s.users[key]
-	if u == nil {
-		if s.users == nil {
-			s.users = make(map[string]*user)
-		}
-		u = &user{key: strings.Clone(key)}
-		s.users[u.key] = u
-	}
-	e.user = u
-	u.add(e)
-	heap.Push(&s.queue, e)
-}
-
-func (s *shard) remove(e *entry) {
-	heap.Remove(&s.queue, e.place)
-	if e.user.remove(e); e.user.empty() {
-		delete(s.users, e.user.key)
-	}
-}
-
-// bury turns live sessions of one user into tombstones; it returns what they were.
-func (s *shard) bury(sessions []*entry, why Revocation, now time.Time) []Record {
-	if len(sessions) == 0 {
-		return nil
-	}
-	if why.At.IsZero() {
-		why.At = now
-	}
-	why.At, why.By = why.At.UTC(), strings.Clone(why.By)
-	u := sessions[0].user
-	if len(u.tombstones)+len(sessions) > MaxTombstones {
-		for _, e := range slices.Clone(u.tombstones) {
-			if e.expired(now) {
-				s.remove(e)
-			}
-		}
-	}
-	were := make([]Record, len(sessions))
-	for i, e := range sessions {
-		were[i] = e.listed()
-		stays := e.record().tombstone(why)
-		e.body, e.revoked = pack(stays), stays.Revoked
-		s.queue.advance(e)
-		if u.bury(e); len(u.tombstones) > MaxTombstones {
-			s.remove(u.tombstones[0])
-		}
 	}
 	return were
 }

@@ -85,7 +85,7 @@ func BenchmarkMemory(b *testing.B) {
 					m = filled(b)
 					b.StartTimer()
 				}
-				if _, err := m.Create(ctx, r, 0); err != nil {
+				if _, err := m.Create(ctx, r, store.Limit{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -114,7 +114,7 @@ func BenchmarkMemoryMillion(b *testing.B) {
 				for i := range million {
 					r := benchmarkRecord(key(i))
 					start := time.Now()
-					m.Create(context.Background(), r, 0)
+					m.Create(context.Background(), r, store.Limit{})
 					took = append(took, time.Since(start))
 				}
 				runtime.GC()

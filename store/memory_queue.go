@@ -37,7 +37,7 @@ func (q *queue) Push(x any) {
 	}
 	e.place = q.n
 	q.n++
-	*q.slot(e.place) = queued{e.micros[expires], e}
+	*q.slot(e.place) = queued{e.times[expires], e}
 }
 
 func (q *queue) Pop() any {
@@ -52,6 +52,9 @@ func (q *queue) Pop() any {
 	return e
 }
 
+func (q *queue) add(e *entry)    { heap.Push(q, e) }
+func (q *queue) remove(e *entry) { heap.Remove(q, e.place) }
+
 // due returns an entry whose time in the queue has come, or nil.
 func (q *queue) due(now time.Time) *entry {
 	if q.n == 0 || q.slot(0).at > now.UnixMicro() {
@@ -60,15 +63,15 @@ func (q *queue) due(now time.Time) *entry {
 	return q.slot(0).entry
 }
 
-// advance moves an entry forward where its expiry has become earlier.
+// advance moves an entry forward if its expiry has become earlier.
 func (q *queue) advance(e *entry) {
-	if e.micros[expires] < q.slot(e.place).at {
+	if e.times[expires] < q.slot(e.place).at {
 		q.postpone(e)
 	}
 }
 
 // postpone moves an entry to where its expiry belongs.
 func (q *queue) postpone(e *entry) {
-	q.slot(e.place).at = e.micros[expires]
+	q.slot(e.place).at = e.times[expires]
 	heap.Fix(q, e.place)
 }

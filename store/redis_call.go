@@ -2,9 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha1"
-	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -21,7 +18,7 @@ type command struct {
 	args   []any
 	script *script
 
-	replicas int // that must have what the script has written
+	replicas int // that must have what the script has written; zero does not wait
 }
 
 // do makes one call over a user's key, within the limits of the store and of the
@@ -35,8 +32,8 @@ type command struct {
 func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout(), errTimeout)
 	defer cancel()
-	call := func() (any, error) {
-		reply, err := r.attempt(ctx, key, c)
+	call := func(taken func()) (any, error) {
+		reply, err := r.attempt(ctx, key, c, taken)
 		// A node of a cluster did not carry out what another is to, or will be in a
 		// moment; the pool has heard so too, but not everyone knows yet.
 		for wait := time.Millisecond; wait < 200*time.Millisecond && isError(err, "MOVED", "ASK"); wait *= 2 {
@@ -46,14 +43,20 @@ func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
 				return nil, over(ctx)
 			}
 			r.taking.Add(1)
-			reply, err = r.attempt(ctx, key, c)
+			reply, err = r.attempt(ctx, key, c, func() {})
 		}
 		return reply, err
 	}
 	if taking := r.taking.Add(1); r.atHand(taking) && c.size() <= 16<<10 {
-		return call()
+		return call(func() {})
 	}
-	return abandonable(ctx, call)
+	select {
+	case r.waiting <- struct{}{}:
+	case <-ctx.Done():
+		r.taking.Add(-1)
+		return nil, over(ctx)
+	}
+	return abandonable(ctx, func() (any, error) { return call(func() { <-r.waiting }) })
 }
 
 // atHand reports whether that many connections can be taken from the pool and
@@ -89,11 +92,12 @@ func abandonable(ctx context.Context, call func() (any, error)) (any, error) {
 	}
 }
 
-// attempt sends the command on a connection from the pool. The connection must
-// be accounted for in taking.
-func (r *Redis) attempt(ctx context.Context, key string, c command) (any, error) {
+// attempt sends the command on a connection from the pool, and calls taken when it
+// waits for that no longer. The connection must be accounted for in taking.
+func (r *Redis) attempt(ctx context.Context, key string, c command, taken func()) (any, error) {
 	conn, err := r.take(ctx, key)
 	r.taking.Add(-1)
+	taken()
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +105,11 @@ func (r *Redis) attempt(ctx context.Context, key string, c command) (any, error)
 		conn.Close()
 		r.returned.Store(time.Now().UnixNano())
 	}()
+	return c.on(ctx, conn, key)
+}
+
+// on sends the command on a connection.
+func (c command) on(ctx context.Context, conn redis.Conn, key string) (any, error) {
 	if c.script == nil {
 		return within(ctx, conn, c.name, c.args)
 	}
@@ -200,85 +209,4 @@ func failed(doing string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("store: %s: %w", doing, err)
-}
-
-// A script is the source of a Lua script and its SHA-1, by which Redis knows it.
-type script struct{ source, hash string }
-
-//go:embed *.lua
-var scripts embed.FS
-
-var (
-	createScript    = newScript("hash", "sessions", "tombstones", "create")
-	updateScript    = newScript("hash", "update")
-	touchScript     = newScript("hash", "touch")
-	listScript      = newScript("hash", "sessions", "list")
-	revokeScript    = newScript("hash", "sessions", "tombstones", "revoke")
-	revokeAllScript = newScript("hash", "sessions", "tombstones", "revoke_all")
-)
-
-// newScript joins the files that make up a script.
-func newScript(names ...string) *script {
-	var source strings.Builder
-	for _, name := range names {
-		part, err := scripts.ReadFile(name + ".lua")
-		if err != nil {
-			panic(err)
-		}
-		source.Write(part)
-	}
-	hash := sha1.Sum([]byte(source.String()))
-	return &script{source.String(), hex.EncodeToString(hash[:])}
-}
-
-// answers are what scripts answer if they did nothing.
-var answers = map[string]error{
-	"not found": ErrNotFound,
-	"revoked":   ErrRevoked,
-	"stale":     ErrStale,
-	"exists":    ErrExists,
-	"not live":  ErrActorRevoked,
-}
-
-// eval runs a script over the user's hash and returns the sessions it answers with.
-func (r *Redis) eval(ctx context.Context, doing string, s *script, user string, now time.Time, args ...any) ([]Record, error) {
-	return r.run(ctx, doing, user, command{script: s, args: append([]any{timeText(now)}, args...)})
-}
-
-// run is eval for a command, which may have to reach replicas.
-func (r *Redis) run(ctx context.Context, doing, user string, c command) ([]Record, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	reply, err := r.do(ctx, r.key(user), c)
-	late := failed(doing, err)
-	if err != nil && !errors.Is(err, ErrNotReplicated) {
-		return nil, late
-	}
-	fields, err := redis.ByteSlices(reply, nil)
-	if err != nil || len(fields) == 0 {
-		return nil, failed(doing, errUnexpected)
-	}
-	if err := answers[string(fields[0])]; err != nil {
-		if len(fields) > 1 && late != nil { // because of what had been done before
-			err = fmt.Errorf("%w: %w", err, late)
-		}
-		return nil, err
-	}
-	if string(fields[0]) != "ok" || len(fields)%2 != 1 {
-		return nil, failed(doing, errUnexpected)
-	}
-	var list []Record
-	for f := fields[1:]; len(f) > 0; f = f[2:] {
-		id, ok := strings.CutPrefix(string(f[0]), "s:")
-		if !ok {
-			return nil, failed(doing, errUnexpected)
-		}
-		rec, err := parseSession(user, id, f[1], nil)
-		if err != nil {
-			return nil, failed(doing, err)
-		}
-		list = append(list, rec)
-	}
-	return list, late
 }

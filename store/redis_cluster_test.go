@@ -42,7 +42,7 @@ func TestRedisReplicatedCluster(t *testing.T) {
 		slot := redisc.Slot(key)
 		at := slot * 3 / redistest.Slots
 		for i := range 12 {
-			must(st.Create(t.Context(), record(user, fmt.Sprint(i)), 0))
+			must(st.Create(t.Context(), record(user, fmt.Sprint(i)), store.Limit{}))
 		}
 		for i := range 6 {
 			revoked := make(chan error, 1)
@@ -69,7 +69,7 @@ func TestRedisReplicatedCluster(t *testing.T) {
 	t.Run("RevokeEveryone reaches every primary", func(t *testing.T) {
 		st := replicated(cluster, 1)
 		for i := range 30 {
-			must(st.Create(t.Context(), record(fmt.Sprint("user", i), "a"), 0))
+			must(st.Create(t.Context(), record(fmt.Sprint("user", i), "a"), store.Limit{}))
 		}
 		for _, node := range primaries {
 			if n := len(must(redis.Strings(node.Do("KEYS", "revoke:*"), nil))); n == 0 {
@@ -105,7 +105,7 @@ func TestRedisReplicatedCluster(t *testing.T) {
 		soon(t, "the subscription", func() bool { return has("") })
 		for i := range 30 {
 			user := fmt.Sprint("user", i)
-			must(st.Create(t.Context(), record(user, "a"), 0))
+			must(st.Create(t.Context(), record(user, "a"), store.Limit{}))
 			must(st.Revoke(t.Context(), user, "a", store.Revocation{}))
 			soon(t, "the notice of "+user, func() bool { return has(user) })
 		}
@@ -149,7 +149,7 @@ func TestRedisClusterLosesAPrimary(t *testing.T) {
 				case <-time.After(5 * time.Millisecond):
 				}
 				id := fmt.Sprint(i)
-				if _, err := st.Create(t.Context(), record(user, id), 0); err != nil {
+				if _, err := st.Create(t.Context(), record(user, id), store.Limit{}); err != nil {
 					continue
 				}
 				if _, err := st.Revoke(t.Context(), user, id, store.Revocation{}); err == nil {

@@ -96,8 +96,8 @@ func TestRedisRestartsBetweenCalls(t *testing.T) {
 		conn.Close()
 	}
 	r := record("user", "a")
-	must(st.Create(t.Context(), r, 0))
-	must(st.Create(t.Context(), record("user", "b"), 0))
+	must(st.Create(t.Context(), r, store.Limit{}))
+	must(st.Create(t.Context(), record("user", "b"), store.Limit{}))
 	must(st.Revoke(t.Context(), "user", "b", store.Revocation{}))
 	server.Restart()
 
@@ -137,14 +137,14 @@ func TestRedisOutOfMemory(t *testing.T) {
 	st := patient(pool)
 	a, b, c, d := record("user", "a"), record("user", "b"), record("user", "c"), record("user", "d")
 	for _, r := range []store.Record{a, b, c, d} {
-		must(st.Create(ctx, r, 0))
+		must(st.Create(ctx, r, store.Limit{}))
 	}
 	before := must(redis.StringMap(server.Do("HGETALL", "revoke:user"), nil))
 	server.Do("CONFIG", "SET", "maxmemory", 1)
 
-	_, err := st.Create(ctx, record("user", "new"), 0)
+	_, err := st.Create(ctx, record("user", "new"), store.Limit{})
 	wantFailure(t, "Create", err)
-	_, err = st.Create(ctx, record("user", "new"), 1)
+	_, err = st.Create(ctx, record("user", "new"), store.Limit{Max: 1})
 	wantFailure(t, "Create with a limit", err)
 	renewed := a
 	renewed.Secret, renewed.Data = store.HashSecret("another"), nil
@@ -179,7 +179,7 @@ func TestRedisReadOnly(t *testing.T) {
 	ctx := t.Context()
 	pool := server.Pool()
 	st := patient(pool)
-	must(st.Create(ctx, record("user", "0"), 0))
+	must(st.Create(ctx, record("user", "0"), store.Limit{}))
 	server.Do("REPLICAOF", "127.0.0.1", "1")
 	for _, m := range methods {
 		if err := m.call(ctx, st); m.name == "Find" || m.name == "List" {
@@ -290,7 +290,7 @@ func TestRedisStallsWhileMuchIsWritten(t *testing.T) {
 	r := record("user", "a")
 	r.Data = make([]byte, 32<<20) // more than the system takes on its own account
 	start := time.Now()
-	_, err := st.Create(t.Context(), r, 0)
+	_, err := st.Create(t.Context(), r, store.Limit{})
 	wantFailure(t, "Create", err)
 	clear(r.Data) // belongs to the caller again
 	if took := time.Since(start); took > 5*time.Second {
@@ -319,7 +319,7 @@ func TestRedisSendsNothingAfterAStalledDial(t *testing.T) {
 		return redistest.Dial(server.Addr)
 	}
 	st := impatient(pool)
-	_, err := st.Create(t.Context(), record("user", "a"), 0)
+	_, err := st.Create(t.Context(), record("user", "a"), store.Limit{})
 	wantFailure(t, "Create", err)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Create that ran out of time returned the error %v", err)
@@ -361,7 +361,7 @@ func TestRedisConnectionCut(t *testing.T) {
 			proxy := redistest.NewProxy(t, server)
 			pool := proxy.Pool()
 			st := impatient(pool)
-			must(patient(pool).Create(t.Context(), record("user", "0"), 0))
+			must(patient(pool).Create(t.Context(), record("user", "0"), store.Limit{}))
 			proxy.Cut(after)
 			_, err := st.Find(t.Context(), "user", "0")
 			wantFailure(t, "Find", err)
@@ -426,12 +426,12 @@ func TestRedisKeyOfAnotherKind(t *testing.T) {
 func TestRedisMalformedFields(t *testing.T) {
 	server := redistest.Start(t)
 	st := patient(server.Pool())
-	must(st.Create(t.Context(), record("user", "0"), 0))
+	must(st.Create(t.Context(), record("user", "0"), store.Limit{}))
 	good := must(redis.String(server.Do("HGET", "revoke:user", "s:0"), nil))
-	for _, bad := range []string{"", " ", "x", good[:len(good)-len("203.0.113.7 Firefox on Linux")-4], " " + good, good[1:], "x" + good, strings.ReplaceAll(good, ".", ","), "nan nan nan nan nan"} {
+	for _, bad := range []string{"", " ", "x", good[:100], " " + good, good[1:], "x" + good, "3" + good[1:], "2" + good[1:123], strings.Repeat("nan ", 50)} {
 		server.Do("HSET", "revoke:user", "s:0", bad)
 		for _, m := range methods[:len(methods)-1] {
-			if err := m.call(t.Context(), st); m.name != "Create" {
+			if err := m.call(t.Context(), st); !strings.HasPrefix(m.name, "Create") { // which looks at the others beyond the limit only
 				wantFailure(t, fmt.Sprintf("%s with the session %q", m.name, bad), err)
 			}
 		}
@@ -441,13 +441,11 @@ func TestRedisMalformedFields(t *testing.T) {
 	}
 	server.Do("HSET", "revoke:user", "s:0", good, "order", "many\x00")
 	must(st.Revoke(t.Context(), "user", "0", store.Revocation{}))
-	for _, bad := range []string{"", " ", "x", good, "nan nan nan nan nan nan"} {
+	for _, bad := range []string{"", " ", "x", good[:80], "3" + good[1:], strings.Repeat("nan ", 50)} {
 		server.Do("HSET", "revoke:user", "t:0", bad)
 		_, err := st.Find(t.Context(), "user", "0")
 		wantFailure(t, fmt.Sprintf("Find of the tombstone %q", bad), err)
-		if bad != good {
-			wantFailure(t, "Touch", st.Touch(t.Context(), "user", "0", store.Touch{}))
-		}
+		wantFailure(t, "Touch", st.Touch(t.Context(), "user", "0", store.Touch{}))
 	}
 }
 
@@ -487,15 +485,15 @@ func TestRedisUnexpectedAnswers(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	server := redistest.Start(f)
 	st := patient(server.Pool())
-	must(st.Create(f.Context(), record("user", "0"), 0))
-	must(st.Create(f.Context(), record("user", "1"), 0))
+	must(st.Create(f.Context(), record("user", "0"), store.Limit{}))
+	must(st.Create(f.Context(), record("user", "1"), store.Limit{}))
 	must(st.Revoke(f.Context(), "user", "1", store.Revocation{By: "0", Reason: "a reason"}))
 	session := must(redis.Bytes(server.Do("HGET", "revoke:user", "s:0"), nil))
 	tombstone := must(redis.Bytes(server.Do("HGET", "revoke:user", "t:1"), nil))
 	f.Add(session, []byte("data"), []byte(nil))
 	f.Add([]byte(nil), []byte(nil), tombstone)
 	f.Add(session[:50], []byte{}, tombstone[:50])
-	f.Add([]byte("a b c d e f"), []byte{}, []byte("a 99999999999999999999.000000000 -1.5 0 - %zz"))
+	f.Add(append([]byte("2"), session[1:]...), []byte{}, append([]byte("2"), tombstone[1:]...))
 	f.Fuzz(func(t *testing.T, session, data, tombstone []byte) {
 		fields := []any{session, data, tombstone}
 		if len(session) == 0 {
@@ -533,6 +531,6 @@ type sending struct {
 func (s *sending) Get() redis.Conn { return s }
 
 func (s *sending) DoWithTimeout(_ time.Duration, _ string, args ...any) (any, error) {
-	s.session = []byte(args[3+4].(string)) // after the script's hash, the number of keys and the key
+	s.session = []byte(args[3+2].(string)) // after the script's hash, the number of keys and the key
 	return nil, nil
 }

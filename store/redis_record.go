@@ -1,161 +1,192 @@
 package store
 
 import (
-	"encoding/base64"
+	"bytes"
 	"errors"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
-// How records lie in the fields of a hash; see the comment on [Redis]. The
+// How records lie in the fields of a hash: lua/hash.lua has the layout, and the
 // scripts read and write the same texts.
 
-var errMalformed = errors.New("malformed record")
+var errMalformed = errors.New("malformed record, or one of another version")
 
-var base64URL = base64.RawURLEncoding.Strict()
+const (
+	timeLen = 18
+	maxTime = 999_999_999_999_999_999 // in microseconds since the year 1
+	yearOne = -62135596800            // in seconds since 1970
+)
 
 // sessionText returns a session's field s:<id>.
 func sessionText(r Record) string {
-	return strings.Join([]string{
-		hashText(r.Secret), timeText(r.ExpiresAt), timeText(r.CreatedAt), timeText(r.SeenAt), timeText(r.ProvedAt), string(r.Client),
-	}, " ")
+	renewed := r.Prev != Hash{} || !r.RenewedAt.IsZero() || !r.UsedAt.IsZero()
+	text := make([]byte, 0, 200+len(r.Client))
+	text = append(text, '1')
+	if renewed {
+		text[0] = '2'
+	}
+	text = append(text, r.Secret[:]...)
+	for _, t := range []time.Time{r.ExpiresAt, r.Deadline, r.CreatedAt, r.SeenAt, r.ProvedAt} {
+		text = appendTime(text, t)
+	}
+	if renewed {
+		text = append(text, r.Prev[:]...)
+		text = appendTime(appendTime(text, r.RenewedAt), r.UsedAt)
+	}
+	return string(append(text, r.Client...))
 }
 
 // parseSession reads a session from the fields s:<id> and d:<id>. It does not
 // keep text.
 func parseSession(user, id string, text, data []byte) (Record, error) {
-	p := parser{rest: string(text)}
-	r := Record{User: user, ID: id, Secret: p.hash(), ExpiresAt: p.time(), CreatedAt: p.time(), SeenAt: p.time(), ProvedAt: p.time()}
-	if p.done {
-		return Record{}, errMalformed // without the space that the client follows
+	p := parser{rest: text}
+	version := p.version()
+	r := Record{
+		User: user, ID: id, Secret: p.hash(),
+		ExpiresAt: p.time(), Deadline: p.time(), CreatedAt: p.time(), SeenAt: p.time(), ProvedAt: p.time(),
 	}
-	if p.rest != "" {
-		r.Client = []byte(p.rest)
+	if version == '2' {
+		r.Prev, r.RenewedAt, r.UsedAt = p.hash(), p.time(), p.time()
+	}
+	if p.malformed {
+		return Record{}, errMalformed
+	}
+	if len(p.rest) > 0 {
+		r.Client = append([]byte(nil), p.rest...)
 	}
 	if len(data) > 0 {
 		r.Data = data
 	}
-	return r, p.err
+	return r, nil
 }
 
-// tombstoneTail returns what a script puts after the times in a field t:<id>.
-func tombstoneTail(why Revocation) string {
-	return escape(why.By) + " " + escape(why.Reason)
+// parseSessions reads sessions without their data from names and values of fields.
+func parseSessions(user string, fields [][]byte) ([]Record, error) {
+	if len(fields)%2 != 0 {
+		return nil, errUnexpected
+	}
+	list := make([]Record, 0, len(fields)/2)
+	for ; len(fields) > 0; fields = fields[2:] {
+		name := string(fields[0])
+		if len(name) < 2 || name[:2] != "s:" {
+			return nil, errUnexpected
+		}
+		rec, err := parseSession(user, name[2:], fields[1], nil)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, rec)
+	}
+	return list, nil
 }
 
 // parseTombstone reads a tombstone from the field t:<id>.
 func parseTombstone(user, id string, text []byte) (Record, error) {
-	p := parser{rest: string(text)}
+	p := parser{rest: text}
+	version := p.version()
 	r := Record{User: user, ID: id, Secret: p.hash(), ExpiresAt: p.time(), CreatedAt: p.time()}
-	r.Revoked = &Revocation{At: p.time(), By: p.text(), Reason: p.text()}
-	if !p.done {
+	why := Revocation{At: p.time()}
+	if version == '2' {
+		r.Prev = p.hash()
+	}
+	p.why(&why)
+	if p.malformed {
 		return Record{}, errMalformed
 	}
-	return r, p.err
+	r.Revoked = &why
+	return r, nil
 }
 
-// A parser takes a text of words with one space between them apart, and
-// remembers whether there was an error.
+// parseMark reads the field mark.
+func parseMark(text []byte) (Revocation, error) {
+	p := parser{rest: text}
+	if p.version() != '1' {
+		return Revocation{}, errMalformed
+	}
+	why := Revocation{Until: p.time(), At: p.time()}
+	p.why(&why)
+	if p.malformed {
+		return Revocation{}, errMalformed
+	}
+	return why, nil
+}
+
+// whyText returns by whom and why something was revoked: the length of By, a colon,
+// By, and the reason.
+func whyText(why Revocation) string {
+	return strconv.Itoa(len(why.By)) + ":" + why.By + why.Reason
+}
+
+// A parser cuts a text, and remembers whether it was malformed.
 type parser struct {
-	rest string
-	done bool
-	err  error
+	rest      []byte
+	malformed bool
 }
 
-func (p *parser) word() string {
-	word, rest, more := strings.Cut(p.rest, " ")
-	if p.done {
-		p.err = errMalformed
+func (p *parser) cut(n int) []byte {
+	if n < 0 || n > len(p.rest) {
+		p.malformed, p.rest = true, nil
+		return nil
 	}
-	p.rest, p.done = rest, !more
-	return word
+	part := p.rest[:n]
+	p.rest = p.rest[n:]
+	return part
 }
 
-func (p *parser) check(err error) {
-	if err != nil {
-		p.err = errMalformed // without err, which repeats what it was given
+func (p *parser) version() byte {
+	if v := p.cut(1); len(v) == 1 && (v[0] == '1' || v[0] == '2') {
+		return v[0]
 	}
+	p.malformed = true
+	return 0
 }
 
 func (p *parser) hash() (h Hash) {
-	word := p.word()
-	if len(word) != base64URL.EncodedLen(len(h)) || strings.ContainsAny(word, "\r\n") {
-		p.err = errMalformed
-		return h
-	}
-	_, err := base64URL.Decode(h[:], []byte(word))
-	p.check(err)
+	copy(h[:], p.cut(len(h)))
 	return h
 }
 
 func (p *parser) time() time.Time {
-	t, err := parseTime(p.word())
-	p.check(err)
-	return t
+	micros, err := strconv.ParseUint(string(p.cut(timeLen)), 10, 64)
+	if err != nil {
+		p.malformed = true
+	}
+	return fromMicros(int64(micros))
 }
 
-func (p *parser) text() string {
-	text, err := unescape(p.word())
-	p.check(err)
+func (p *parser) why(why *Revocation) {
+	digits, rest, found := bytes.Cut(p.rest, []byte(":"))
+	length, err := strconv.ParseUint(string(digits), 10, 31)
+	if !found || err != nil {
+		p.malformed = true
+	}
+	p.rest = rest
+	why.By = string(p.cut(int(length)))
+	why.Reason = string(p.rest)
+}
+
+// timeText returns a time as the microseconds since the year 1, in 18 digits, which
+// reach beyond the year 9999. A time that is further off is the nearest.
+func timeText(t time.Time) string { return string(appendTime(nil, t)) }
+
+func appendTime(text []byte, t time.Time) []byte {
+	micros := int64(0)
+	switch seconds := t.Unix(); {
+	case seconds > maxTime/1_000_000+yearOne:
+		micros = maxTime
+	case seconds >= yearOne:
+		micros = (seconds-yearOne)*1e6 + int64(t.Nanosecond())/1e3
+	}
+	at := len(text)
+	text = append(text, "000000000000000000"...)
+	for i := at + timeLen - 1; micros > 0; i-- {
+		text[i] += byte(micros % 10)
+		micros /= 10
+	}
 	return text
 }
 
-func hashText(h Hash) string { return base64URL.EncodeToString(h[:]) }
-
-const second = int64(time.Second)
-
-// timeText returns a time as seconds since 1970, in decimal to the nanosecond:
-// every time.Time comes back from it, and a script can compare it as a number.
-func timeText(t time.Time) string {
-	seconds, nanos := t.Unix(), int64(t.Nanosecond())
-	text := make([]byte, 0, 24)
-	if seconds < 0 {
-		text = append(text, '-')
-		if nanos > 0 {
-			seconds, nanos = seconds+1, second-nanos
-		}
-		seconds = -seconds // the smallest stays itself, and is right as a uint64
-	}
-	text = strconv.AppendUint(text, uint64(seconds), 10)
-	point := len(text)
-	text = strconv.AppendInt(text, second+nanos, 10) // ten digits, the first a 1
-	text[point] = '.'
-	return string(text)
-}
-
-func parseTime(text string) (time.Time, error) {
-	magnitude, negative := strings.CutPrefix(text, "-")
-	whole, fraction, _ := strings.Cut(magnitude, ".")
-	seconds, err1 := strconv.ParseUint(whole, 10, 64)
-	nanos, err2 := strconv.ParseUint(fraction, 10, 32)
-	if err1 != nil || err2 != nil || len(fraction) != 9 || seconds > 1<<63 || (seconds == 1<<63 && !negative) {
-		return time.Time{}, errMalformed
-	}
-	if negative {
-		return time.Unix(-int64(seconds), -int64(nanos)).UTC(), nil
-	}
-	return time.Unix(int64(seconds), int64(nanos)).UTC(), nil
-}
-
-// escape makes one printable word of any text.
-func escape(text string) string {
-	switch text {
-	case "":
-		return "-"
-	case "-":
-		return "%2D"
-	}
-	return url.PathEscape(text)
-}
-
-func unescape(word string) (string, error) {
-	if word == "-" {
-		return "", nil
-	}
-	if word == "" {
-		return "", errMalformed
-	}
-	return url.PathUnescape(word)
+func fromMicros(micros int64) time.Time {
+	return time.Unix(micros/1e6+yearOne, micros%1e6*1e3).UTC()
 }

@@ -8,17 +8,6 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// revoke runs a script that ends sessions, and has the replicas know of it.
-func (r *Redis) revoke(ctx context.Context, doing string, s *script, user, target string, why Revocation) ([]Record, error) {
-	now := time.Now()
-	args := append([]any{timeText(now), target}, tombstoneArgs(why, now)...)
-	args = append(args, why.By)
-	if r.Replicas > 0 {
-		args = append(args, "1")
-	}
-	return r.run(ctx, doing, user, command{script: s, args: args, replicas: r.Replicas})
-}
-
 // replicated sends a command, and behind it, in the same burst, the WAIT for so
 // many replicas to have what it has written. Where the command was carried out
 // and they do not, it returns the answer and an error that is ErrNotReplicated.

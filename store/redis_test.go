@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,7 +37,7 @@ func TestRedisCluster(t *testing.T) {
 		check(st.RevokeEveryone(t.Context())) // a slot that is empty can be moved as it is
 		for i := range 20 {
 			r := record(fmt.Sprint("user", i), "a")
-			must(st.Create(t.Context(), r, 0))
+			must(st.Create(t.Context(), r, store.Limit{}))
 			key := "revoke:" + r.User
 			slot := redisc.Slot(key)
 			from, to := nodes[slot*3/redistest.Slots], nodes[(slot*3/redistest.Slots+1)%3]
@@ -76,22 +78,49 @@ func TestRedisLayout(t *testing.T) {
 		User: "user", ID: "one", Secret: store.HashSecret("secret"), CreatedAt: time.Unix(-1, 5e8),
 		SeenAt: time.Unix(7, 0), ExpiresAt: at, Client: []byte("the client"), Data: []byte("the data"),
 	}
-	must(st.Create(t.Context(), r, 0))
+	must(st.Create(t.Context(), r, store.Limit{}))
 	r.ID, r.Client, r.Data = "two", nil, nil
-	must(st.Create(t.Context(), r, 0))
+	must(st.Create(t.Context(), r, store.Limit{}))
+	r.Prev, r.RenewedAt = r.Secret, r.SeenAt
 	r.ID = "t:\n:"
-	must(st.Create(t.Context(), r, 0))
+	must(st.Create(t.Context(), r, store.Limit{}))
+	r.ID, r.Deadline = "three", at.Add(time.Hour)
+	r.Once = r.Deadline
+	must(st.Create(t.Context(), r, store.Limit{}))
 	must(st.Revoke(t.Context(), "user", "t:\n:", store.Revocation{At: at.Add(-48 * time.Hour), Reason: "-"}))
 	must(st.Revoke(t.Context(), "user", "two", store.Revocation{At: at.Add(-time.Hour), By: "one", Reason: "100 % sure\n"}))
+	kept := must(redis.Values(server.Do("HMGET", "revoke:user", "s:three", "count"), nil)) // which RevokeAll would end
+	server.Do("HDEL", "revoke:user", "s:three")
+	must(st.RevokeAll(t.Context(), "user", "one", store.Revocation{At: at.Add(-time.Hour), Reason: "a reason", Until: r.Once}))
+	server.Do("HSET", "revoke:user", "s:three", kept[0], "count", kept[1])
 
-	const secret = "K7gNU3sdo-OL0wNhqoVWhr3g6s1xYv72ol_pe_Unols"
+	const (
+		never    = "000000000000000000"
+		secret   = "+\xb8\rS{\x1d\xa3\xe3\x8b\xd3\x03a\xaa\x85V\x86\xbd\xe0\xea\xcdqb\xfe\xf6\xa2_\xe9{\xf5'\xa2["
+		created  = "062135596799500000"
+		seen     = "062135596807000000"
+		expires  = "066238139045000006"
+		deadline = "066238142645000006"
+		revoked  = "066238135445000006"
+	)
+	session := secret + expires + never + created + seen + never
+	renewed := secret + expires + deadline + created + seen + never
 	wantFields(t, server, "revoke:user", map[string]string{
-		"s:one":   secret + " 4102542245.000006007 -0.500000000 7.000000000 -62135596800.000000000 the client",
+		"s:one":   "1" + session + "the client",
 		"d:one":   "the data",
-		"t:two":   secret + " 4102542245.000006007 -0.500000000 4102538645.000006007 one 100%20%25%20sure%0A",
-		"t:t:\n:": secret + " 4102455845.000006007 -0.500000000 4102369445.000006007 - %2D",
-		"order":   "2 4102455845.000006007 4102538645.000006007 4:t:\n:,3:two,",
+		"s:three": "2" + renewed + secret + seen + never,
+		"o:three": "1" + deadline,
+		"t:two":   "1" + secret + expires + created + revoked + "3:one100 % sure\n",
+		"t:t:\n:": "2" + secret + "066238052645000006" + created + "066237966245000006" + secret + "0:-",
+		"mark":    "1" + deadline + revoked + "0:a reason",
+		"count":   "2",
+		"order":   "1000002" + "066238052645000006" + revoked + "4:t:\n:,3:two,",
 	})
+	check(st.RevokeEveryone(t.Context()))
+	everyone := must(redis.String(server.Do("GET", "revoke:"), nil))
+	if micros, err := strconv.ParseInt(everyone, 10, 64); err != nil || len(everyone) != 18 || time.Since(time.UnixMicro(micros-62135596800e6)).Abs() > time.Minute {
+		t.Errorf("everyone was revoked at %q", everyone)
+	}
 }
 
 func wantFields(t *testing.T, server *redistest.Server, key string, want map[string]string) {
@@ -116,55 +145,55 @@ func TestRedisKeyExpires(t *testing.T) {
 		want time.Duration
 	}{
 		{"with its session", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
 		}, 30 * day},
 		{"with the last of its sessions", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
-			must(st.Create(ctx, lasting("b", day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
+			must(st.Create(ctx, lasting("b", day), store.Limit{}))
 		}, 30 * day},
 		{"when Touch says", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", day), 0))
+			must(st.Create(ctx, lasting("a", day), store.Limit{}))
 			check(st.Touch(ctx, "user", "a", store.Touch{ExpiresAt: time.Now().Add(2 * day)}))
 		}, 2 * day},
 		{"when Update says", func(st store.Store) {
 			r := lasting("a", day)
-			must(st.Create(ctx, r, 0))
+			must(st.Create(ctx, r, store.Limit{}))
 			r.ExpiresAt = r.ExpiresAt.Add(2 * day)
 			check(st.Update(ctx, r, r.Secret))
 		}, 3 * day},
 		{"a day after a long session was revoked", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
 			must(st.Revoke(ctx, "user", "a", store.Revocation{}))
 		}, day},
 		{"with what is left after the longest session was revoked", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
-			must(st.Create(ctx, lasting("b", 20*day), 0))
-			must(st.Create(ctx, lasting("c", 10*day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
+			must(st.Create(ctx, lasting("b", 20*day), store.Limit{}))
+			must(st.Create(ctx, lasting("c", 10*day), store.Limit{}))
 			must(st.Revoke(ctx, "user", "a", store.Revocation{}))
 		}, 20 * day},
 		{"as before after another session was revoked", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
-			must(st.Create(ctx, lasting("b", 20*day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
+			must(st.Create(ctx, lasting("b", 20*day), store.Limit{}))
 			must(st.Revoke(ctx, "user", "b", store.Revocation{}))
 		}, 30 * day},
 		{"with the session that RevokeAll keeps", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
-			must(st.Create(ctx, lasting("b", 20*day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
+			must(st.Create(ctx, lasting("b", 20*day), store.Limit{}))
 			must(st.RevokeAll(ctx, "user", "b", store.Revocation{}))
 		}, 20 * day},
 		{"at once where nothing is left", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 30*day), 0))
+			must(st.Create(ctx, lasting("a", 30*day), store.Limit{}))
 			must(st.RevokeAll(ctx, "user", "", store.Revocation{At: time.Now().Add(-day)}))
 		}, 0},
 		{"at once where a session has expired before it is created", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", -time.Second), 0))
+			must(st.Create(ctx, lasting("a", -time.Second), store.Limit{}))
 		}, 0},
 		{"with others where a session has expired before it is created", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", day), 0))
-			must(st.Create(ctx, lasting("b", -time.Second), 0))
+			must(st.Create(ctx, lasting("a", day), store.Limit{}))
+			must(st.Create(ctx, lasting("b", -time.Second), store.Limit{}))
 		}, day},
 		{"in 250 years", func(st store.Store) {
-			must(st.Create(ctx, lasting("a", 250*365*day), 0))
+			must(st.Create(ctx, lasting("a", 250*365*day), store.Limit{}))
 		}, 250 * 365 * day},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,13 +216,13 @@ func TestRedisKeyExpires(t *testing.T) {
 }
 
 func TestRedisKeepsASessionOfAnyLength(t *testing.T) {
-	for _, expires := range []time.Time{time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Unix(1<<62, 1)} {
+	for _, expires := range []time.Time{time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(31688, 12, 31, 0, 0, 0, 0, time.UTC), time.Unix(1<<62, 1)} {
 		server := redistest.Start(t)
 		st := patient(server.Pool())
 		r := record("user", "a")
 		r.ExpiresAt = expires
-		must(st.Create(t.Context(), r, 0))
-		if r := must(st.Find(t.Context(), "user", "a")); !r.ExpiresAt.Equal(expires) {
+		must(st.Create(t.Context(), r, store.Limit{}))
+		if r := must(st.Find(t.Context(), "user", "a")); !r.ExpiresAt.Equal(expires) && expires.Year() < 40_000 {
 			t.Fatalf("the session expires at %v, want %v", r.ExpiresAt, expires)
 		}
 	}
@@ -210,7 +239,7 @@ func TestRedisSweepsExpiredSessions(t *testing.T) {
 			st := patient(server.Pool())
 			for i := range 100 {
 				r := record("user", fmt.Sprint("short", i))
-				must(st.Create(ctx, r, 0))
+				must(st.Create(ctx, r, store.Limit{}))
 				if i%2 == 0 {
 					soon := time.Now().Add(50 * time.Millisecond)
 					must(st.Revoke(ctx, "user", r.ID, store.Revocation{At: soon.Add(-store.TombstoneLifetime)}))
@@ -221,7 +250,7 @@ func TestRedisSweepsExpiredSessions(t *testing.T) {
 			}
 			time.Sleep(60 * time.Millisecond)
 			for i := range 60 {
-				must(st.Create(ctx, record("user", fmt.Sprint(i)), limit))
+				must(st.Create(ctx, record("user", fmt.Sprint(i)), store.Limit{Max: limit}))
 			}
 			if n := must(redis.Int(server.Do("HLEN", "revoke:user"), nil)); n > 2*60+1+most {
 				t.Fatalf("60 sessions take %d fields", n)
@@ -242,13 +271,13 @@ func TestRedisManySessions(t *testing.T) {
 	if list := must(st.List(ctx, "user")); len(list) != many {
 		t.Fatalf("List returned %d sessions of %d", len(list), many)
 	}
-	if evicted := must(st.Create(ctx, record("user", "new"), 1300)); len(evicted) != many+1-1300 {
+	if evicted := must(st.Create(ctx, record("user", "new"), store.Limit{Max: 1300})); len(evicted) != many+1-1300 {
 		t.Fatalf("Create evicted %d sessions", len(evicted))
 	}
 	if revoked := must(st.RevokeAll(ctx, "user", "new", store.Revocation{By: "new"})); len(revoked) != 1299 {
 		t.Fatalf("RevokeAll revoked %d sessions", len(revoked))
 	}
-	if n := must(redis.Int(server.Do("HLEN", "revoke:user"), nil)); n != 2+store.MaxTombstones+1 {
+	if n := must(redis.Int(server.Do("HLEN", "revoke:user"), nil)); n != 2+store.MaxTombstones+3 { // mark, count and order
 		t.Fatalf("a session and its tombstones take %d fields", n)
 	}
 }
@@ -259,10 +288,10 @@ func TestRedisTombstonesOfOneID(t *testing.T) {
 	server := redistest.Start(t)
 	st := patient(server.Pool())
 	for i := range 3 * store.MaxTombstones {
-		must(st.Create(ctx, record("user", "again"), 0))
+		must(st.Create(ctx, record("user", "again"), store.Limit{}))
 		must(st.Revoke(ctx, "user", "again", store.Revocation{At: time.Now().Add(2*time.Millisecond - store.TombstoneLifetime)}))
 		if i%5 == 0 {
-			must(st.Create(ctx, record("user", fmt.Sprint(i)), 0))
+			must(st.Create(ctx, record("user", fmt.Sprint(i)), store.Limit{}))
 			must(st.Revoke(ctx, "user", fmt.Sprint(i), store.Revocation{}))
 		}
 		for _, err := st.Find(ctx, "user", "again"); errors.Is(err, store.ErrRevoked); _, err = st.Find(ctx, "user", "again") {
@@ -279,25 +308,58 @@ func TestRedisTombstonesOfOneID(t *testing.T) {
 	}
 }
 
-// Redis may think that it is another time than the callers do, who agree.
-func TestRedisGoesByTheCallersClock(t *testing.T) {
+// A node whose clock is ahead ends nothing that is live elsewhere, and can revoke it.
+func TestRedisGoesByItsOwnClock(t *testing.T) {
 	pool := redistest.Start(t).Pool()
+	ctx := context.Background()
+	here := patient(pool)
+	ids := []string{"revoked", "one of all", "of an acting session", "left alone", "renewed"}
+	soon := time.Now().Add(30 * time.Minute)
+	for _, id := range ids {
+		r := record("user", id)
+		r.ExpiresAt = soon
+		must(here.Create(ctx, r, store.Limit{}))
+	}
 	synctest.Test(t, func(t *testing.T) { // in the year 2000
-		ctx := context.Background()
-		st := patient(pool)
-		r := record("user", "a")
-		must(st.Create(ctx, r, 0))
-		time.Sleep(time.Until(r.ExpiresAt) - time.Second)
-		if _, err := st.Find(ctx, "user", "a"); err != nil {
-			t.Errorf("Find of a live session: %v", err)
+		time.Sleep(time.Until(soon.Add(time.Hour)))
+		there := patient(pool)
+		if _, err := there.Find(ctx, "user", "revoked"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Find by a clock that is ahead: %v", err)
 		}
-		must(st.Revoke(ctx, "user", "a", store.Revocation{}))
-		if _, err := st.Find(ctx, "user", "a"); !errors.Is(err, store.ErrRevoked) {
-			t.Errorf("Find of a tombstone: %v", err)
+		for i := range 100 { // which deletes what has expired
+			must(there.Create(ctx, record("user", fmt.Sprint(i)), store.Limit{Max: 1000}))
 		}
-		time.Sleep(2 * time.Second)
-		if _, err := st.Find(ctx, "user", "a"); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Find of a session that has expired: %v", err)
+		r := record("user", "renewed")
+		r.ExpiresAt = soon.Add(2 * time.Hour)
+		check(there.Update(ctx, r, r.Secret))
+		check(there.Touch(ctx, "user", "left alone", store.Touch{SeenAt: time.Now()}))
+		if was := must(there.Revoke(ctx, "user", "revoked", store.Revocation{By: "of an acting session"})); was.ID != "revoked" {
+			t.Errorf("Revoke returned %q", was.ID)
+		}
+	})
+	for _, id := range ids[1:] {
+		must(here.Find(ctx, "user", id))
+	}
+	if n := len(must(here.List(ctx, "user"))); n != 104 {
+		t.Errorf("%d of 104 sessions are left", n)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(soon.Add(time.Hour)))
+		if n := len(must(patient(pool).RevokeAll(ctx, "user", "left alone", store.Revocation{}))); n != 103 {
+			t.Errorf("RevokeAll by a clock that is ahead ended %d of 103 sessions", n)
+		}
+	})
+	must(here.Find(ctx, "user", "left alone"))
+
+	// And a node whose clock is behind makes nothing last longer.
+	r := record("user", "short")
+	r.CreatedAt, r.ExpiresAt = time.Now().Add(3*time.Hour), time.Now().Add(10*time.Millisecond)
+	must(here.Create(ctx, r, store.Limit{}))
+	time.Sleep(20 * time.Millisecond)
+	synctest.Test(t, func(t *testing.T) {
+		r.ExpiresAt = soon
+		if err := patient(pool).Update(ctx, r, r.Secret); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Update of an expired session by a clock that is behind: %v", err)
 		}
 	})
 }
@@ -314,13 +376,14 @@ func TestRedisRevokesEveryoneUnderItsPrefix(t *testing.T) {
 				server.Do("SET", key, "another's")
 			}
 			for i := range 1100 {
-				must(st.Create(t.Context(), record(fmt.Sprint("user", i), "a"), 0))
+				must(st.Create(t.Context(), record(fmt.Sprint("user", i), "a"), store.Limit{}))
 				if prefix != "" && i == 10 { // once is enough to go through a thousand
 					break
 				}
 			}
 			check(st.RevokeEveryone(t.Context()))
 			left := must(redis.Strings(server.Do("KEYS", "*"), nil))
+			left = slices.DeleteFunc(left, func(key string) bool { return key == cmp.Or(prefix, "revoke:") }) // which is for good
 			slices.Sort(left)
 			slices.Sort(others)
 			if !slices.Equal(left, others) {
@@ -365,11 +428,11 @@ var methods = []struct {
 		return err
 	}},
 	{"Create", func(ctx context.Context, st store.Store) error {
-		_, err := st.Create(ctx, record("user", "created"), 0)
+		_, err := st.Create(ctx, record("user", "created"), store.Limit{})
 		return but(err, store.ErrExists, store.ErrRevoked)
 	}},
 	{"Create with a limit", func(ctx context.Context, st store.Store) error {
-		_, err := st.Create(ctx, record("user", "limited"), 500)
+		_, err := st.Create(ctx, record("user", "limited"), store.Limit{Max: 500})
 		return but(err, store.ErrExists, store.ErrRevoked)
 	}},
 	{"Update", func(ctx context.Context, st store.Store) error {
@@ -423,7 +486,7 @@ func BenchmarkRedis(b *testing.B) {
 			create := func() string {
 				next++
 				id := fmt.Sprintf("session-%014d", next)
-				must(st.Create(ctx, record("user", id), 0))
+				must(st.Create(ctx, record("user", id), store.Limit{}))
 				return id
 			}
 			r := record("user", "0")
@@ -493,9 +556,10 @@ func record(user, id string) store.Record {
 // would, but faster.
 func fill(tb testing.TB, server *redistest.Server, st store.Store, user string, n int) {
 	tb.Helper()
-	must(st.Create(tb.Context(), record(user, "0"), 0))
+	must(st.Create(tb.Context(), record(user, "0"), store.Limit{}))
 	key := "revoke:" + user
 	fields := must(redis.StringMap(server.Do("HGETALL", key), nil))
+	server.Do("HSET", key, "count", n)
 	for i := 1; i < n; {
 		args := []any{key}
 		for ; i < n && len(args) < 6000; i++ {

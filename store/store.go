@@ -7,21 +7,26 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
+	"iter"
 	"time"
 )
 
-// A Store keeps the signed-in sessions of users, and the tombstones of those
-// that were revoked.
+// A Store keeps the signed-in sessions of users, the tombstones of those that
+// were revoked, and what else stands in the way of a session: see Create.
 //
 // A session is live from its creation until it is revoked or its ExpiresAt has
-// come, whichever is first. Every method is one atomic step: concurrent calls
-// behave as if they had run one after the other, on whatever node they were
-// made. A method that returns an error has changed nothing, unless the error is
-// [ErrNotReplicated], or a failure to hear from the store, after which the
-// outcome is unknown.
+// come, whichever is first. Every method but RevokeEveryone and All is one atomic
+// step: concurrent calls behave as if they had run one after the other, on
+// whatever node they were made. A method that returns an error has changed
+// nothing, unless the error is [ErrNotReplicated], or a failure to hear from the
+// store, after which the outcome is unknown.
+//
+// Nodes do not agree on the time. A store that has a clock of its own goes by that
+// clock: it alone decides what has expired when a session is created, changed,
+// revoked or deleted. So a node whose clock is ahead deletes nothing that is live
+// elsewhere, and can revoke what it takes to have expired. Find, List and All may
+// go by the clock of the caller: they change nothing.
 //
 // Names (Record.User, Record.ID, Revocation.By) are any non-empty strings to a
 // store, and Client and Data any bytes; a store gives meaning to none of them.
@@ -32,28 +37,44 @@ import (
 // A call whose context is done before it starts returns the context's error
 // and does nothing. Stores are safe for concurrent use.
 type Store interface {
-	// Create adds a session. Where a live session of this user has that id it
-	// returns [ErrExists]; where a tombstone has it, [ErrRevoked].
+	// Create adds a session, unless one of these stands in the way, of which the
+	// first decides:
 	//
-	// With limit > 0 it also evicts, in the same step, the user's least recently
-	// seen live sessions beyond limit, and returns them as List would. The
-	// session being created counts, and is never evicted itself. The tombstones
-	// carry [Evicted] as their reason and the new session's id as By.
-	Create(ctx context.Context, r Record, limit int) (evicted []Record, err error)
+	//   - a live session of this user has the id: [ErrExists];
+	//   - a tombstone has the id: [ErrRevoked];
+	//   - Create added the id before with a Record.Once that has not come yet,
+	//     whatever has become of that session since: [ErrRevoked];
+	//   - RevokeAll has left a mark that has not expired, and r.CreatedAt is not
+	//     after it, or r.Once is set: a [*MarkedError], which is an ErrRevoked.
+	//
+	// With limit.Max > 0 it also evicts, in the same step, the user's least recently
+	// seen live sessions beyond that number, and returns them as List would. A
+	// session that has not been seen yet, whose SeenAt is zero, counts as the most
+	// recent. The session being created counts, and is never evicted itself. The
+	// tombstones carry [Evicted] as their reason and the new session's id as By.
+	Create(ctx context.Context, r Record, limit Limit) (evicted []Record, err error)
 
-	// Find returns a live session with its data: [ErrNotFound] where there is
-	// none, or, where there is a tombstone, the tombstone and [ErrRevoked].
+	// Find returns a live session with its data: [ErrNotFound] if there is none,
+	// or, if there is a tombstone, the tombstone and [ErrRevoked].
 	Find(ctx context.Context, user, id string) (Record, error)
 
 	// Update replaces a live session whose secret hash is still was. It never
-	// creates: [ErrNotFound] or [ErrRevoked] where the session is not live, and
-	// [ErrStale] where its secret hash is another.
+	// creates: [ErrNotFound] or [ErrRevoked] if the session is not live, and
+	// [ErrStale] if its secret hash is another.
+	//
+	// Some fields it replaces under a condition only. Prev, RenewedAt and UsedAt are
+	// written as given if r.Secret is another than was, and are kept otherwise; but
+	// if Prev is set and UsedAt is zero, it becomes r.UsedAt. Deadline is kept if
+	// r.Deadline is zero. Once is for Create alone.
 	Update(ctx context.Context, r Record, was Hash) error
 
 	// Touch records when and from where a live session was last seen, and its
 	// new expiry, without changing anything else. It never creates, and never
-	// moves either time backwards: [ErrNotFound] or [ErrRevoked] where the
-	// session is not live.
+	// moves either time backwards, nor the expiry beyond the session's Deadline:
+	// [ErrNotFound] or [ErrRevoked] if the session is not live.
+	//
+	// If t.Secret is the session's secret hash, Prev is set and UsedAt is zero,
+	// UsedAt becomes t.SeenAt in the same step.
 	Touch(ctx context.Context, user, id string, t Touch) error
 
 	// List returns the user's live sessions, without their data, in no
@@ -61,59 +82,51 @@ type Store interface {
 	List(ctx context.Context, user string) ([]Record, error)
 
 	// Revoke turns a live session into a tombstone, and returns the session as
-	// List did before: [ErrNotFound] where it is not live, revoked already
+	// List did before: [ErrNotFound] if it is not live, revoked already
 	// included.
 	//
-	// Where why.By names an acting session, that session must be live in the
+	// If why.By names an acting session, that session must be live in the
 	// same step: otherwise nothing is revoked and the error is
 	// [ErrActorRevoked], whatever the target. A revoked session revokes nobody.
 	// A session may act on itself.
 	Revoke(ctx context.Context, user, id string, why Revocation) (Record, error)
 
 	// RevokeAll does so, in one step, for all the user's live sessions but the
-	// one named keep, which may be empty or name no session. Where there are
+	// one named keep, which may be empty or name no session. If there are
 	// none it returns no records and no error.
+	//
+	// In the same step, and also if there is no session, it leaves a mark at why.At
+	// with why's reason and By: what began by then is not created any more, see
+	// Create. The mark is kept until why.Until, or [TombstoneLifetime] after why.At if
+	// that is zero. It never moves back: of two marks the later one stays, until
+	// the later of their ends. It counts as part of the user, and is in no list. A
+	// call that returns [ErrActorRevoked] leaves none.
 	RevokeAll(ctx context.Context, user, keep string, why Revocation) ([]Record, error)
 
 	// RevokeEveryone ends every session of every user that was live when it was
 	// called. It leaves no tombstones, and need not be one step: a session
-	// created while it runs may live or not.
+	// created while it runs may live or not. It may forget tombstones, marks and
+	// what Once was for.
+	//
+	// The first thing that it does, and the store keeps for good, is that
+	// RevokedEveryone returns the time of the call.
 	RevokeEveryone(ctx context.Context) error
+
+	// RevokedEveryone returns when RevokeEveryone was last called, by the clock of
+	// the store, and the zero time if it never was. That time never moves back.
+	RevokedEveryone(ctx context.Context) (time.Time, error)
+
+	// All returns every live session of every user, with its data, in no
+	// particular order. What is live throughout comes at least once; what is
+	// created, changed or ended meanwhile comes as it was at some moment, or not at
+	// all. It holds few sessions at a time, however many there are. An error comes
+	// last.
+	All(ctx context.Context) iter.Seq2[Record, error]
 }
 
-// A Record is a session as stored, or the tombstone of one.
-type Record struct {
-	User   string // the user key
-	ID     string // the public id
-	Secret Hash   // of the secret in the session's token
-
-	CreatedAt time.Time // sign-in
-	SeenAt    time.Time // last use that was recorded
-	ProvedAt  time.Time // when the user last proved who they are
-	ExpiresAt time.Time // the session, or the tombstone, is live strictly before
-
-	Client []byte // address, user agent, labels
-	Data   []byte // the application's scs data
-
-	// Revoked is set on a tombstone, and only there. A tombstone keeps User, ID,
-	// Secret and CreatedAt; its other times are zero but for ExpiresAt, which is
-	// the session's own or [TombstoneLifetime] after the revocation, whichever
-	// is earlier; Client and Data are nil.
-	Revoked *Revocation
-}
-
-// A Revocation says when, why and by which session a session was revoked.
-type Revocation struct {
-	At     time.Time // the zero time stands for now
-	Reason string
-	By     string // the acting session's id; empty where no session acted
-}
-
-// A Touch is what [Store.Touch] records.
-type Touch struct {
-	SeenAt    time.Time
-	ExpiresAt time.Time
-	Client    []byte // nil leaves what is stored as it is
+// A Limit bounds what [Store.Create] leaves.
+type Limit struct {
+	Max int // live sessions of the user; no limit unless it is positive
 }
 
 // Evicted is the reason on the tombstones that [Store.Create] leaves.
@@ -137,29 +150,21 @@ var (
 	ErrActorRevoked = errors.New("acting session is not live")
 )
 
-// ErrNotReplicated comes from a store with replicas, see [Redis.Replicas]. The
-// sessions have ended, and are returned with it, but too few replicas have
-// confirmed that they know: should one that does not take over, they are live
-// again.
+// ErrNotReplicated comes from a store with replicas, see [Redis.Replicas]: from
+// Revoke, RevokeAll and RevokeEveryone. What was to end has ended, now or before,
+// and what this call has ended is returned; but too few replicas have confirmed
+// that they know, and if one that does not takes over, it is live again. Repeat the
+// call until it returns another answer. An error that is ErrNotReplicated is none of
+// the others.
 var ErrNotReplicated = errors.New("not replicated")
 
-// A Hash is the SHA-256 of a token's secret. The secret itself is never stored.
-type Hash [sha256.Size]byte
-
-// HashSecret returns the hash of a token's secret.
-func HashSecret(secret string) Hash { return sha256.Sum256([]byte(secret)) }
-
-// Equal compares two hashes in constant time.
-func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
-
-// tombstone returns what stays of r when it is revoked.
-func (r Record) tombstone(why Revocation) Record {
-	expires := why.At.Add(TombstoneLifetime)
-	if r.ExpiresAt.Before(expires) {
-		expires = r.ExpiresAt
-	}
-	return Record{
-		User: r.User, ID: r.ID, Secret: r.Secret,
-		CreatedAt: r.CreatedAt, ExpiresAt: expires, Revoked: &why,
-	}
+// A MarkedError is the ErrRevoked of [Store.Create] for a session that began
+// before a RevokeAll.
+type MarkedError struct {
+	Mark Revocation // that RevokeAll has left, in the time of its latest call
 }
+
+func (e *MarkedError) Error() string { return "session began before all were revoked" }
+
+// Is reports that the error is an [ErrRevoked].
+func (e *MarkedError) Is(target error) bool { return target == ErrRevoked }

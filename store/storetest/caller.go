@@ -101,7 +101,7 @@ var callerCases = []testCase{
 			t.wantList(all...)
 
 			d := t.seen("d", 0)
-			evicted, _ := t.Create(t.ctx, d, 3)
+			evicted, _ := t.Create(t.ctx, d, store.Limit{Max: 3})
 			spoilAll(evicted...)
 			revoked, _ := t.Revoke(t.ctx, t.user, "b", store.Revocation{Reason: "one"})
 			spoilAll(revoked)
@@ -131,7 +131,7 @@ func (t *trial) refuses(done context.Context) {
 	live, gone := records[:2], records[2]
 
 	for _, r := range []store.Record{t.record("new"), live[0], gone} {
-		_, err := t.Create(done, r, 1)
+		_, err := t.Create(done, r, store.Limit{Max: 1})
 		t.wantError("Create", err, done.Err())
 		_, err = t.Find(done, t.user, r.ID)
 		t.wantError("Find", err, done.Err())

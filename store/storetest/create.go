@@ -25,7 +25,7 @@ var createCases = []testCase{
 			another := t.record("a")
 			another.Secret, another.Data = store.HashSecret("another"), []byte("another")
 			for _, limit := range []int{0, 1} {
-				_, err := t.Create(t.ctx, another, limit)
+				_, err := t.Create(t.ctx, another, store.Limit{Max: limit})
 				t.wantError("Create of a live session", err, store.ErrExists)
 				t.wantLive(records...)
 			}
@@ -38,7 +38,7 @@ var createCases = []testCase{
 			records := t.have("a", "b", "c")
 			t.revoke("a")
 			for _, limit := range []int{0, 1} {
-				_, err := t.Create(t.ctx, records[0], limit)
+				_, err := t.Create(t.ctx, records[0], store.Limit{Max: limit})
 				t.wantError("Create of a revoked session", err, store.ErrRevoked)
 				t.wantRevoked(store.Revocation{Reason: "reason of a"}, records[0])
 				t.wantLive(records[1:]...)
@@ -51,7 +51,7 @@ var createCases = []testCase{
 func (t *trial) limited(r store.Record, limit int, evicts ...store.Record) {
 	t.Helper()
 	call := fmt.Sprintf("Create of %q with the limit %d", r.ID, limit)
-	evicted, err := t.Create(t.ctx, r, limit)
+	evicted, err := t.Create(t.ctx, r, store.Limit{Max: limit})
 	if err != nil {
 		t.Fatalf("%s returned the error %v", call, err)
 	}

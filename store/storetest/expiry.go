@@ -20,7 +20,7 @@ func (t *trial) fleeting(do func(r *store.Record) error) store.Record {
 		r.SeenAt = r.SeenAt.Add(-24 * time.Hour)
 		r.ExpiresAt = time.Now().Add(moment).Truncate(time.Microsecond)
 		end := r.ExpiresAt
-		_, err := t.Create(t.ctx, r, 0)
+		_, err := t.Create(t.ctx, r, store.Limit{})
 		if err == nil {
 			err = do(&r)
 		}

@@ -3,12 +3,14 @@ package storetest
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
 
-func (s *flawed) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) ([]store.Record, error) {
+	limit := most.Max
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -292,3 +294,7 @@ func (s *flawed) RevokeEveryone(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (s *flawed) RevokedEveryone(ctx context.Context) (time.Time, error) { return time.Time{}, nil }
+
+func (s *flawed) All(ctx context.Context) iter.Seq2[store.Record, error] { return nil }

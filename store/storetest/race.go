@@ -78,7 +78,7 @@ var raceCases = []testCase{
 				var mu sync.Mutex
 				var evicted []string
 				for _, err := range together(50, func(i int) error {
-					gone, err := t.Create(t.ctx, t.record(fmt.Sprint(i)), 3)
+					gone, err := t.Create(t.ctx, t.record(fmt.Sprint(i)), store.Limit{Max: 3})
 					mu.Lock()
 					defer mu.Unlock()
 					evicted = append(evicted, ids(gone)...)
@@ -112,7 +112,7 @@ var raceCases = []testCase{
 					records[i].Data = fmt.Append(nil, i)
 				}
 				errs := together(len(records), func(i int) error {
-					_, err := t.Create(t.ctx, records[i], 0)
+					_, err := t.Create(t.ctx, records[i], store.Limit{})
 					return err
 				})
 				t.wantLive(records[t.wantWinner(errs, store.ErrExists)])

@@ -173,7 +173,7 @@ func raceRevokeAll(t *trial) {
 		case i <= creators:
 			for n := range most {
 				last := ended.Load()
-				_, err := t.Create(t.ctx, t.record(name(i-1, n)), 0)
+				_, err := t.Create(t.ctx, t.record(name(i-1, n)), store.Limit{})
 				if n == 0 {
 					started.Done()
 				}

@@ -67,7 +67,7 @@ var revokeCases = []testCase{
 			records := t.have("a", "b")
 			t.revoke("a")
 			t.ended(store.ErrRevoked, records[0])
-			_, err := t.Create(t.ctx, records[0], 0)
+			_, err := t.Create(t.ctx, records[0], store.Limit{})
 			t.wantError("Create of a revoked session", err, store.ErrRevoked)
 			t.wantList(records[1])
 		},

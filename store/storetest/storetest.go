@@ -108,8 +108,8 @@ func (t *trial) record(id string) store.Record {
 	now := time.Now().Truncate(time.Microsecond)
 	return store.Record{
 		User: t.user, ID: id, Secret: store.HashSecret("secret of " + id),
-		CreatedAt: now.Add(-3 * time.Hour), ProvedAt: now.Add(-2 * time.Hour),
-		SeenAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour),
+		CreatedAt: now.Add(3 * time.Hour), // after each mark that a case leaves by the way
+		ProvedAt:  now.Add(-2 * time.Hour), SeenAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour),
 		Client: []byte("client of " + id), Data: []byte("data of " + id),
 	}
 }
@@ -118,7 +118,7 @@ func (t *trial) record(id string) store.Record {
 func (t *trial) create(records ...store.Record) {
 	t.Helper()
 	for _, r := range records {
-		if evicted, err := t.Create(t.ctx, r, 0); err != nil || len(evicted) > 0 {
+		if evicted, err := t.Create(t.ctx, r, store.Limit{}); err != nil || len(evicted) > 0 {
 			t.Fatalf("Create of %q without a limit returned %d records and the error %v, want none", r.ID, len(evicted), err)
 		}
 	}
@@ -186,6 +186,9 @@ func (t *trial) wantRevoked(why store.Revocation, records ...store.Record) {
 			t.Fatalf("%s: Revoked is nil", call)
 		}
 		want := store.Record{User: was.User, ID: was.ID, Secret: was.Secret, CreatedAt: was.CreatedAt}
+		if was.UsedAt.IsZero() {
+			want.Prev = was.Prev
+		}
 		want.Revoked = &why
 		if why.At.IsZero() {
 			if age := time.Since(got.Revoked.At).Abs(); age > time.Minute {
@@ -252,10 +255,15 @@ func (t *trial) wantSame(call string, got, want store.Record) {
 	check(got.User == want.User, "User", got.User, want.User)
 	check(got.ID == want.ID, "ID", got.ID, want.ID)
 	check(got.Secret == want.Secret, "Secret", fmt.Sprintf("%x", got.Secret), fmt.Sprintf("%x", want.Secret))
+	check(got.Prev == want.Prev, "Prev", fmt.Sprintf("%x", got.Prev), fmt.Sprintf("%x", want.Prev))
+	check(sameTime(got.RenewedAt, want.RenewedAt), "RenewedAt", got.RenewedAt, want.RenewedAt)
+	check(sameTime(got.UsedAt, want.UsedAt), "UsedAt", got.UsedAt, want.UsedAt)
 	check(sameTime(got.CreatedAt, want.CreatedAt), "CreatedAt", got.CreatedAt, want.CreatedAt)
 	check(sameTime(got.SeenAt, want.SeenAt), "SeenAt", got.SeenAt, want.SeenAt)
 	check(sameTime(got.ProvedAt, want.ProvedAt), "ProvedAt", got.ProvedAt, want.ProvedAt)
 	check(sameTime(got.ExpiresAt, want.ExpiresAt), "ExpiresAt", got.ExpiresAt, want.ExpiresAt)
+	check(sameTime(got.Deadline, want.Deadline), "Deadline", got.Deadline, want.Deadline)
+	check(got.Once.IsZero(), "Once", got.Once, time.Time{})
 	check(bytes.Equal(got.Client, want.Client), "Client", string(got.Client), string(want.Client))
 	check(bytes.Equal(got.Data, want.Data), "Data", string(got.Data), string(want.Data))
 	switch g, w := got.Revoked, want.Revoked; {

@@ -134,7 +134,7 @@ var tombstoneCases = []testCase{
 		run: func(t *trial) {
 			records := t.more(20)
 			r := t.record("new")
-			if _, err := t.Create(t.ctx, r, 1); err != nil {
+			if _, err := t.Create(t.ctx, r, store.Limit{Max: 1}); err != nil {
 				t.Fatalf("Create: %v", err)
 			}
 			if n := t.tombstones(records...); n != store.MaxTombstones {

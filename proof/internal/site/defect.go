@@ -52,7 +52,7 @@ func (s recreating) Update(ctx context.Context, r store.Record, was store.Hash) 
 	if _, err := conn.Do("HDEL", "revoke:"+r.User, "t:"+r.ID); err != nil {
 		return err
 	}
-	_, err = s.Store.Create(ctx, r, 0)
+	_, err = s.Store.Create(ctx, r, store.Limit{})
 	return err
 }
 

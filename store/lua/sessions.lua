@@ -8,7 +8,7 @@ local function each(list, f)
   end
 end
 
--- fields returns the names of the fields of a kind, 's:' or 't:'.
+-- fields returns the names of the fields of a kind, such as 's:'.
 local function fields(kind)
   local names = {}
   for _, name in ipairs(redis.call('HKEYS', key)) do
@@ -31,7 +31,8 @@ local function values(names)
 end
 
 -- split returns the names and the values of the fields of the live sessions but
--- one, and the names of those of sessions that have expired.
+-- one, the names of those of sessions that have expired, and how many there are in
+-- all.
 local function split(but)
   local names, texts, over = {}, {}, {}
   local all = fields('s:')
@@ -44,7 +45,7 @@ local function split(but)
       over[#over + 1] = name
     end
   end
-  return names, texts, over
+  return names, texts, over, #all
 end
 
 -- answer replies with sessions: the name and the value of the field of each.
@@ -54,4 +55,20 @@ local function answer(names, texts)
     reply[2 * i], reply[2 * i + 1] = name, texts[i]
   end
   return reply
+end
+
+local function delete(names)
+  each(names, function(from, to)
+    redis.call('HDEL', key, unpack(names, from, to))
+  end)
+end
+
+-- drop deletes sessions, given the names of their fields s:<id>. The field "count"
+-- is the caller's.
+local function drop(names)
+  local all = {}
+  for i, name in ipairs(names) do
+    all[2 * i - 1], all[2 * i] = name, 'd' .. string.sub(name, 2)
+  end
+  delete(all)
 end

@@ -8,7 +8,9 @@
 local cost, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local unused = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + cost
+local unused = tonumber(redis.call('GET', KEYS[1]) or now)
+-- Not more than what the limit allows, though the clock may have been set back.
+unused = math.min(math.max(unused, now), now + cost * burst) + cost
 local wait = unused - cost * burst - now
 if wait > 0 then
   return math.ceil(wait)

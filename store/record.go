@@ -1,0 +1,113 @@
+package store
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"time"
+)
+
+// A Record is a session as stored, or the tombstone of one.
+type Record struct {
+	User   string // the user key
+	ID     string // the public id
+	Secret Hash   // of the secret in the session's token
+
+	// Prev is the secret hash before the last renewal, which was at RenewedAt. It is
+	// zero if there was none. UsedAt is when Secret was first presented since; while
+	// it is zero, Prev may open the session as well.
+	Prev      Hash
+	RenewedAt time.Time
+	UsedAt    time.Time
+
+	CreatedAt time.Time // when the sign-in began
+	SeenAt    time.Time // last use that was recorded; zero if there was none yet
+	ProvedAt  time.Time // when the user last proved who they are
+	ExpiresAt time.Time // the session, or the tombstone, is live strictly before
+
+	// Deadline is the absolute end of the session: a store takes the earlier of it
+	// and ExpiresAt for ExpiresAt. Create takes the zero time for no deadline, and
+	// Update for the one that is stored. So a request that goes on with a deadline
+	// which was brought forward meanwhile does not undo that.
+	Deadline time.Time
+
+	// Once is set if the id is not random, so that the session could be created
+	// again: until that time it cannot, see [Store.Create]. Stores do not return it.
+	Once time.Time
+
+	Client []byte // address, user agent, labels
+	Data   []byte // the application's scs data
+
+	// Revoked is set on a tombstone, and only there. A tombstone keeps User, ID,
+	// Secret and CreatedAt, and Prev if UsedAt was zero; its times are zero but for
+	// CreatedAt and ExpiresAt, which is the session's own or [TombstoneLifetime]
+	// after the revocation, whichever is earlier; Client and Data are nil.
+	Revoked *Revocation
+}
+
+// A Revocation says when, why and by which session a session was revoked.
+type Revocation struct {
+	At     time.Time // the zero time stands for now
+	Reason string
+	By     string // the acting session's id; empty if no session acted
+
+	// Until is how long [Store.RevokeAll] has its mark kept. Tombstones do not
+	// have it.
+	Until time.Time
+}
+
+// A Touch is what [Store.Touch] records.
+type Touch struct {
+	SeenAt    time.Time
+	ExpiresAt time.Time
+	Client    []byte // nil leaves what is stored as it is
+	Secret    Hash   // of the token that was presented; zero if none was
+}
+
+// A Hash is the SHA-256 of a token's secret. The secret itself is never stored.
+type Hash [sha256.Size]byte
+
+// HashSecret returns the hash of a token's secret.
+func HashSecret(secret string) Hash { return sha256.Sum256([]byte(secret)) }
+
+// Equal compares two hashes in constant time.
+func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
+
+// expiry returns when the session expires, which is by its deadline.
+func (r Record) expiry() time.Time {
+	if !r.Deadline.IsZero() && r.Deadline.Before(r.ExpiresAt) {
+		return r.Deadline
+	}
+	return r.ExpiresAt
+}
+
+// used returns whether the secret was presented since the last renewal, or the
+// session was never renewed.
+func (r Record) used() bool { return r.Prev == Hash{} || !r.UsedAt.IsZero() }
+
+// tombstone returns what stays of r when it is revoked.
+func (r Record) tombstone(why Revocation) Record {
+	expires := why.At.Add(TombstoneLifetime)
+	if r.ExpiresAt.Before(expires) {
+		expires = r.ExpiresAt
+	}
+	why.Until = time.Time{}
+	t := Record{
+		User: r.User, ID: r.ID, Secret: r.Secret,
+		CreatedAt: r.CreatedAt, ExpiresAt: expires, Revoked: &why,
+	}
+	if !r.used() {
+		t.Prev = r.Prev
+	}
+	return t
+}
+
+// dated returns why with its times, where those were left to the store.
+func (why Revocation) dated(now time.Time) Revocation {
+	if why.At.IsZero() {
+		why.At = now
+	}
+	if why.Until.IsZero() {
+		why.Until = why.At.Add(TombstoneLifetime)
+	}
+	return why
+}
