@@ -71,6 +71,10 @@ var allCases = []testCase{
 				records = append(records, r)
 			}
 			t.wantAll(records...)
+			for range t.All(t.ctx) {
+				break // and the store has let go of everything
+			}
+			t.wantAll(append(records, t.have("d")...)...)
 		},
 	},
 	{
@@ -98,26 +102,6 @@ var allCases = []testCase{
 			t.revoke("a", "once")
 			t.markAll("c", store.Revocation{}, records[1])
 			t.wantAll(records[2])
-		},
-	},
-	{
-		name: "that is broken off",
-		rule: "The caller of All may stop at any session.",
-		run: func(t *trial) {
-			t.have("a", "b", "c")
-			for n := range 4 {
-				seen := 0
-				for _, err := range t.All(t.ctx) {
-					if errors.Is(err, errors.ErrUnsupported) {
-						t.Skip("the store does not support All")
-					}
-					t.wantError("All", err, nil)
-					if seen++; seen > n {
-						break
-					}
-				}
-			}
-			t.have("d")
 		},
 	},
 	{

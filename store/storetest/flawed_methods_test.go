@@ -3,35 +3,29 @@ package storetest
 import (
 	"context"
 	"errors"
-	"iter"
+	"slices"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
 
 func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) ([]store.Record, error) {
-	limit := most.Max
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 
+	limit := most.Max
 	if s.is("has room for 64 KB") && len(r.Data) > 1<<16 {
 		return nil, errors.New("too large")
 	}
-	_, err := s.find(r.User, r.ID)
-	s.gap("Create looks first")
-	if old := s.kept[s.key(r.User, r.ID)]; old != nil && s.is("expired sessions keep their id") {
-		err = nil
-	}
-	if s.is("Create evicts before it refuses") && limit > 0 {
+	err := s.mayCreate(r)
+	marked := errors.As(err, new(*store.MarkedError))
+	if limit > 0 && err != nil && (s.is("Create evicts before it refuses") && !marked || s.is("Create evicts before it asks for the mark") && marked) {
 		s.evict(r, limit)
 	}
-	switch {
-	case err == nil && !s.is("Create overwrites a live session"):
-		return nil, store.ErrExists
-	case errors.Is(err, store.ErrRevoked) && !s.is("Create overwrites a tombstone"):
-		return nil, store.ErrRevoked
+	if err != nil {
+		return nil, err
 	}
 	if limit == 0 && s.is("a limit of zero allows none") {
 		limit = 1
@@ -43,7 +37,17 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 	if s.is("Create drops a time") {
 		r.ProvedAt = time.Time{}
 	}
+	if s.is("Create drops the renewal") {
+		r.Prev, r.RenewedAt, r.UsedAt = store.Hash{}, time.Time{}, time.Time{}
+	}
+	if !s.is("Create ignores the deadline") {
+		r.ExpiresAt = bounded(r.ExpiresAt, r.Deadline)
+	}
+	s.once(r)
 	stored := s.stored(r)
+	if s.is("the first expiry is the deadline") && r.Deadline.IsZero() {
+		stored.Deadline = r.ExpiresAt
+	}
 	k := &kept{Record: stored, rank: s.rank(stored), deadline: stored.ExpiresAt, first: stored.ExpiresAt}
 	s.kept[s.key(r.User, r.ID)] = k
 	s.users[r.User] = r.ExpiresAt
@@ -51,6 +55,14 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 		s.bury([]*kept{k}, store.Revocation{Reason: store.Evicted, By: r.ID})
 	}
 	return evicted, nil
+}
+
+// bounded returns the earlier of an expiry and a deadline, if there is one.
+func bounded(expires, deadline time.Time) time.Time {
+	if !deadline.IsZero() && deadline.Before(expires) {
+		return deadline
+	}
+	return expires
 }
 
 func (s *flawed) evict(r store.Record, limit int) (evicted []store.Record) {
@@ -70,13 +82,25 @@ func (s *flawed) evict(r store.Record, limit int) (evicted []store.Record) {
 			beyond++
 		}
 	}
+	if _, ok := s.marks[r.User]; ok && s.is("marks count towards the limit") {
+		beyond++
+	}
 	s.gap("the limit is counted first")
 	why := store.Revocation{Reason: store.Evicted, By: r.ID}
 	if s.is("evictions do not say by which session") {
 		why.By = ""
 	}
 	defer s.forget(r.User, "evictions leave any number of tombstones")
-	return s.bury(others[:min(max(0, beyond), len(others))], why)
+	others = others[:min(max(0, beyond), len(others))]
+	for _, k := range others {
+		if s.is("evictions leave a mark") {
+			s.mark(r.User, why)
+		}
+		if s.is("Once is forgotten when the session is evicted") {
+			delete(s.onces, s.key(k.User, k.ID))
+		}
+	}
+	return s.bury(others, why)
 }
 
 func (s *flawed) Find(ctx context.Context, user, id string) (store.Record, error) {
@@ -114,12 +138,18 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 	case err != nil:
 		return err
 	case s.is("Update ignores was"), s.is("Update compares the new secret") && r.Secret == k.Secret,
-		s.is("Update takes the zero hash for any") && was == store.Hash{}:
+		s.is("Update takes the zero hash for any") && was == store.Hash{},
+		s.is("the old secret is good for writing") && was == k.Prev:
 	case k.Secret != was:
 		return store.ErrStale
 	}
 	s.gap("Update looks first")
+	if s.is("Update sets Once") {
+		s.once(r)
+	}
 	next := s.stored(r)
+	s.carryRenewal(&next, k.Record)
+	s.carryDeadline(&next, k.Record)
 	switch {
 	case s.is("Update keeps a time"):
 		next.ProvedAt = k.ProvedAt
@@ -131,11 +161,68 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 		k.Secret = next.Secret
 		s.gap("Update writes field by field")
 	}
-	k.Record = next
+	s.put(k, next, "Update adds what has gone meanwhile")
 	if !s.is("Update leaves the order of eviction") {
 		k.rank = s.rank(next)
 	}
 	return nil
+}
+
+// put writes a session, with a flaw also if it has gone meanwhile.
+func (s *flawed) put(k *kept, next store.Record, flaw string) {
+	s.gap(flaw)
+	k.Record = next
+	if s.is(flaw) {
+		s.kept[s.key(k.User, k.ID)] = k
+	}
+}
+
+// carryRenewal gives an update what it keeps of a renewal.
+func (s *flawed) carryRenewal(next *store.Record, was store.Record) {
+	given := *next
+	if next.Secret != was.Secret {
+		switch {
+		case s.is("Update with another secret keeps Prev"):
+			next.Prev = was.Prev
+		case s.is("Update with another secret clears UsedAt"):
+			next.UsedAt = time.Time{}
+		case s.is("Update keeps the renewal where it is given none") && given.Prev == store.Hash{}:
+			next.Prev, next.RenewedAt, next.UsedAt = was.Prev, was.RenewedAt, was.UsedAt
+		}
+		return
+	}
+	next.Prev, next.RenewedAt, next.UsedAt = was.Prev, was.RenewedAt, was.UsedAt
+	unused := was.UsedAt.IsZero() && !s.is("Update uses nothing") || s.is("Update moves UsedAt") && !given.UsedAt.IsZero()
+	if unused && (was.Prev != store.Hash{} || s.is("Update uses what was never renewed")) {
+		next.UsedAt = given.UsedAt
+	}
+	switch {
+	case s.is("Update puts Prev back") && given.Prev != store.Hash{}, s.is("Update adds a renewal") && was.Prev == store.Hash{}:
+		next.Prev, next.RenewedAt = given.Prev, given.RenewedAt
+	case s.is("Update clears the renewal"):
+		next.Prev, next.RenewedAt, next.UsedAt = store.Hash{}, time.Time{}, time.Time{}
+	case s.is("Update clears UsedAt"):
+		next.UsedAt = given.UsedAt
+	}
+}
+
+// carryDeadline gives an update the deadline that it keeps, and bounds its expiry.
+func (s *flawed) carryDeadline(next *store.Record, was store.Record) {
+	given := next.Deadline
+	keeps := given.IsZero() && !s.is("Update without a deadline clears it") ||
+		s.is("Update keeps the deadline") && !was.Deadline.IsZero() ||
+		s.is("deadlines are not put off") && !was.Deadline.IsZero() && given.After(was.Deadline) ||
+		s.is("deadlines are not brought forward") && given.Before(was.Deadline)
+	if keeps && !(s.is("Update with another secret clears it") && next.Secret != was.Secret) {
+		next.Deadline = was.Deadline
+	}
+	switch {
+	case s.is("Update without a deadline is not bounded") && given.IsZero():
+	case s.is("the new deadline bounds nothing") && !given.IsZero():
+		next.ExpiresAt = bounded(next.ExpiresAt, was.Deadline)
+	default:
+		next.ExpiresAt = bounded(next.ExpiresAt, next.Deadline)
+	}
 }
 
 func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) error {
@@ -160,6 +247,13 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	if !s.is("Touch writes back what it read") {
 		next = k.Record
 	}
+	beyond := !next.Deadline.IsZero() && t.ExpiresAt.After(next.Deadline)
+	if s.is("Touch moves to the deadline") && !next.Deadline.IsZero() {
+		t.ExpiresAt = next.Deadline
+	}
+	if !s.is("Touch ignores the deadline") {
+		t.ExpiresAt = bounded(t.ExpiresAt, next.Deadline)
+	}
 	seen, expires := t.SeenAt.After(next.SeenAt), t.ExpiresAt.After(next.ExpiresAt)
 	s.gap("Touch looks first")
 	if s.is("Touch moves back") {
@@ -168,6 +262,10 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	if s.is("Touch moves both times or neither") {
 		seen, expires = seen && expires, seen && expires
 	}
+	if s.is("Touch beyond the deadline moves nothing") && beyond {
+		expires = false
+	}
+	s.use(&next, k, t, seen)
 	if seen {
 		next.SeenAt = t.SeenAt
 	}
@@ -180,11 +278,29 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	if s.is("Touch loses the data") {
 		next.Data = nil
 	}
-	k.Record = next
+	s.put(k, next, "Touch adds what has gone meanwhile")
 	if !s.is("Touch leaves the order of eviction") {
 		k.rank = s.rank(next)
 	}
 	return nil
+}
+
+// use notes a first use.
+func (s *flawed) use(next *store.Record, k *kept, t store.Touch, later bool) {
+	unused := next.UsedAt.IsZero()
+	if s.gap("Touch looks first whether it was used"); s.is("Touch looks first whether it was used") {
+		*next = k.Record
+	}
+	secret := t.Secret == next.Secret || s.is("Touch uses whatever the token") ||
+		s.is("Touch with the old token uses") && t.Secret == next.Prev
+	switch {
+	case s.is("Touch uses nothing"), !secret,
+		!unused && !s.is("Touch moves UsedAt"),
+		next.Prev == store.Hash{} && !s.is("Touch uses what was never renewed"),
+		!later && s.is("Touch uses what is seen later"):
+		return
+	}
+	next.UsedAt = t.SeenAt
 }
 
 func (s *flawed) List(ctx context.Context, user string) ([]store.Record, error) {
@@ -201,6 +317,9 @@ func (s *flawed) List(ctx context.Context, user string) ([]store.Record, error) 
 		if k.User == user && (s.is("tombstones are listed") && k.Revoked != nil || s.is("expired sessions are listed") && s.expired(k)) {
 			list = append(list, s.listed(k))
 		}
+	}
+	if _, ok := s.marks[user]; ok && s.is("marks are listed") {
+		list = append(list, store.Record{User: user, ID: "mark"})
 	}
 	if len(list) == 0 && s.is("List of nothing fails") {
 		return nil, store.ErrNotFound
@@ -238,6 +357,9 @@ func (s *flawed) Revoke(ctx context.Context, user, id string, why store.Revocati
 		return store.Record{}, store.ErrNotFound
 	}
 	s.gap("Revoke looks first")
+	if s.is("Revoke leaves a mark") {
+		s.mark(user, why)
+	}
 	defer s.forget(user, "any number of tombstones")
 	return s.bury([]*kept{k}, why)[0], nil
 }
@@ -248,6 +370,9 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 	}
 	defer s.mu.Unlock()
 
+	if s.is("RevokeAll leaves a mark before it refuses") {
+		s.mark(user, why)
+	}
 	if err := s.acts(user, why.By); err != nil && !s.is("RevokeAll lets anybody act") {
 		return nil, err
 	}
@@ -260,41 +385,26 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 		keep = ""
 	case keep == "" && s.is("RevokeAll with nothing to keep does nothing"):
 		return nil, nil
+	case s.is("RevokeAll counts as everyone"):
+		s.everyone = time.Now()
 	}
 	targets := s.live(user, keep)
 	if s.is("RevokeAll stops at 250") {
 		targets = targets[:min(len(targets), 250)]
 	}
+	if s.is("RevokeAll passes over what expires within a second") {
+		targets = slices.DeleteFunc(targets, func(k *kept) bool { return time.Until(k.ExpiresAt) < time.Second })
+	}
 	if len(targets) == 0 && s.is("RevokeAll of nothing fails") {
 		return nil, store.ErrNotFound
 	}
+	if !s.is("RevokeAll leaves its mark last") && !(len(targets) == 0 && s.is("RevokeAll of nothing leaves no mark")) {
+		s.mark(user, why)
+	}
 	defer s.forget(user, "RevokeAll leaves any number of tombstones")
-	return s.bury(targets, why), nil
+	were := s.bury(targets, why)
+	if s.gap("RevokeAll leaves its mark last"); s.is("RevokeAll leaves its mark last") {
+		s.mark(user, why)
+	}
+	return were, nil
 }
-
-func (s *flawed) RevokeEveryone(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-
-	if len(s.kept) == 0 && s.is("RevokeEveryone of nobody fails") {
-		return store.ErrNotFound
-	}
-	n := 0
-	for key, k := range s.kept {
-		if n++; n == 100 && s.is("RevokeEveryone stops at 100") {
-			break
-		}
-		if s.is("RevokeEveryone leaves tombstones") {
-			s.bury([]*kept{k}, store.Revocation{})
-		} else {
-			delete(s.kept, key)
-		}
-	}
-	return nil
-}
-
-func (s *flawed) RevokedEveryone(ctx context.Context) (time.Time, error) { return time.Time{}, nil }
-
-func (s *flawed) All(ctx context.Context) iter.Seq2[store.Record, error] { return nil }

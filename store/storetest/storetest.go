@@ -79,6 +79,8 @@ var subjects = []subject{
 	{name: "Expiry", cases: expiryCases, waits: true},
 	{name: "Race", cases: raceCases},
 	{name: "RevokeRace", cases: revokeRaceCases},
+	{name: "UnderWay", cases: underWayCases},
+	{name: "Subscribe", cases: subscribeCases},
 }
 
 type testCase struct {
