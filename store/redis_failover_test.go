@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -232,6 +233,41 @@ func TestRedisNotFoundIsCertain(t *testing.T) {
 				t.Error("a session that was said to be gone is live on the replica")
 			}
 		})
+	}
+}
+
+// A connection waits for what it wrote itself, since Redis 7.2 for no more: so a call
+// that finds nothing has to write something, also on a node that has nothing.
+func TestRedisWritesWhatItCanWaitFor(t *testing.T) {
+	ctx := t.Context()
+	primary := redistest.Start(t)
+	primary.StartReplica(t, nil)
+	st := replicated(primary.Pool(), 1)
+	written := func() string { // how often
+		t.Helper()
+		_, after, _ := strings.Cut(must(redis.String(primary.Do("INFO", "commandstats"), nil)), "cmdstat_hset:")
+		calls, _, _ := strings.Cut(after, ",")
+		return calls
+	}
+	for _, full := range []bool{false, true} {
+		if full {
+			must(st.Create(ctx, record("user", "a"), store.Limit{}))
+		}
+		for name, call := range map[string]func() error{
+			"Revoke":                  func() error { _, err := st.Revoke(ctx, "user", "unknown", store.Revocation{}); return err },
+			"Revoke by no session":    func() error { _, err := st.Revoke(ctx, "user", "a", store.Revocation{By: "b"}); return err },
+			"RevokeAll by no session": func() error { _, err := st.RevokeAll(ctx, "user", "", store.Revocation{By: "b"}); return err },
+			"RevokeEveryone":          func() error { return store.Confirm(ctx, st) },
+		} {
+			before := written()
+			check(but(call(), store.ErrNotFound, store.ErrActorRevoked))
+			if written() == before {
+				t.Errorf("%s wrote nothing", name)
+			}
+		}
+		if keys := must(redis.Strings(primary.Do("KEYS", "*"), nil)); !full && len(keys) > 0 {
+			t.Errorf("%q are left of nothing", keys)
+		}
 	}
 }
 
