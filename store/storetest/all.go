@@ -191,7 +191,7 @@ var allCases = []testCase{
 						delete(missing, r.ID)
 					}
 					if len(missing) > 0 {
-						return fmt.Errorf("All missed %d of %d sessions", len(missing), len(stay))
+						return fmt.Errorf("of %d sessions %d were missing from All", len(stay), len(missing))
 					}
 				}
 				return nil

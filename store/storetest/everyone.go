@@ -72,7 +72,7 @@ var revokeEveryoneCases = []testCase{
 			errs = together(10, func(i int) error {
 				for n := i; n < len(records); n += 10 {
 					if _, err := t.Find(t.ctx, records[n].User, records[n].ID); !errors.Is(err, store.ErrNotFound) {
-						return fmt.Errorf("Find of session %d of %d returned the error %v", n, len(records), err)
+						return fmt.Errorf("session %d of %d was found, with the error %v", n, len(records), err)
 					}
 				}
 				return nil

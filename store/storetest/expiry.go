@@ -191,7 +191,7 @@ var expiryCases = []testCase{
 func (t *trial) refused(r store.Record) error {
 	switch _, err := t.Create(t.ctx, r, store.Limit{}); {
 	case err == nil:
-		return errors.New("Create added a session that it was to refuse")
+		return errors.New("a session was created that was to be refused")
 	case !errors.Is(err, store.ErrRevoked):
 		return err
 	}
