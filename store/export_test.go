@@ -71,3 +71,5 @@ func (m *Memory) Kept() (users, entries int) {
 func Confirm(ctx context.Context, r *Redis) error {
 	return r.onEachPrimary(ctx, func(w *walk, conn redis.Conn) error { return r.confirm(w, conn) })
 }
+
+var HasSlots = hasSlots
