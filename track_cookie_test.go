@@ -234,4 +234,3 @@ func TestCookiePersistence(t *testing.T) {
 		}
 	})
 }
-

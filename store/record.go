@@ -80,9 +80,9 @@ func (r Record) expiry() time.Time {
 	return r.ExpiresAt
 }
 
-// Opens reports whether a token's secret opens the session, or the one in whose place
-// the tombstone is: its secret does, and so does the one before the last renewal until
-// the new one is used, as the answer with the new one may have been lost.
+// Opens reports whether a token's secret opens the session, or has opened the one in
+// whose place the tombstone is: its secret does, and so does the one before the last
+// renewal until the new one is used, as the answer with the new one may have been lost.
 func (r Record) Opens(secret Hash) bool {
 	return r.Secret.Equal(secret) || !r.used() && r.Prev.Equal(secret)
 }
