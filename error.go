@@ -105,6 +105,7 @@ func (e *ConfirmationError) Error() string { return "confirmation required" }
 // Errors of the program, or of its data, and not of a store.
 var (
 	errReplaced      = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
+	errUnreadable    = errors.New("stored data cannot be decoded")
 	errOtherUser     = errors.New("revoke: a session's data must go on naming its user")
 	errNotIterable   = errors.New("revoke: the visitors' store does not support iteration")
 	errHashedIterate = errors.New("revoke: Iterate cannot end sessions under HashTokenInStore: use List and Revoke, or RevokeEveryone")

@@ -46,12 +46,12 @@ func TestAuditTrail(t *testing.T) {
 		d.Post("/login?user=ann")
 		expect(revoke.SignedIn, revoke.Evicted)
 		a.Get("/me")
-		expect(revoke.RevokedTokenUsed, revoke.Suspicious)
+		expect(revoke.RevokedTokenUsed)
 		a.Get("/me")
 		expect()
 		a.Peer = "192.0.2.3"
 		a.Get("/me")
-		expect(revoke.RevokedTokenUsed)
+		expect(revoke.RevokedTokenUsed, revoke.Suspicious)
 		d.Delete(testapp.APIPath + "/" + c.ID())
 		expect(revoke.Revoked)
 		d.Delete(testapp.APIPath + "/" + c.ID())
@@ -89,6 +89,7 @@ func TestNoTokenInEvents(t *testing.T) {
 			b.Delete(testapp.APIPath + "/" + b.Cookie) // a token in the place of an id
 			b.Delete(testapp.APIPath)
 			b.Post("/logout")
+			time.Sleep(time.Second) // a sign-in of the very moment of a RevokeOthers is refused
 		}
 		synctest.Wait()
 		if len(events) == 0 {

@@ -24,31 +24,44 @@ import (
 func TestRateLimit(t *testing.T) {
 	app := testapp.New(t, store.NewMemory())
 	app.Sessions.Limiter = revoke.NewLimiter(3, time.Hour)
-	ann, phone, bob := app.SignedIn(t, "ann"), app.SignedIn(t, "ann"), app.SignedIn(t, "bob")
+	thief, victim := app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
 	for range 3 {
-		if got := ann.Delete(testapp.APIPath + "/unknown"); got.Status != http.StatusNotFound {
+		if got := thief.Delete(testapp.APIPath + "/unknown"); got.Status != http.StatusNotFound {
 			t.Fatalf("within the limit: %d", got.Status)
 		}
 	}
-	for _, b := range []*testapp.Browser{ann, phone} { // the limit is the user's, not the session's
-		for range 5 {
-			got := b.Delete(testapp.APIPath)
-			if got.Status != http.StatusTooManyRequests || got.Code(t) != "rate_limited" || got.Header.Get("Retry-After") != "1200" {
-				t.Errorf("over the limit: %d, Retry-After %q", got.Status, got.Header.Get("Retry-After"))
-			}
+	for range 5 {
+		got := thief.Delete(testapp.APIPath)
+		if got.Status != http.StatusTooManyRequests || got.Code(t) != "rate_limited" || got.Header.Get("Retry-After") != "1200" {
+			t.Errorf("over the limit: %d, Retry-After %q", got.Status, got.Header.Get("Retry-After"))
 		}
 	}
 	if n := app.Log.Count(revoke.RateLimited); n != 1 {
 		t.Errorf("%d events for one burst", n)
 	}
-	if phone.Get("/me").Status != http.StatusOK {
+	if victim.Get("/me").Status != http.StatusOK {
 		t.Error("a request over the limit revoked")
 	}
-	if got := ann.Get(testapp.APIPath); got.Status != http.StatusOK {
+	if got := thief.Get(testapp.APIPath); got.Status != http.StatusOK {
 		t.Errorf("listing is limited: %d", got.Status)
 	}
-	if got := bob.Delete(testapp.APIPath); got.Status != http.StatusOK {
-		t.Errorf("another user is limited: %d", got.Status)
+	if got := victim.Delete(testapp.APIPath + "/" + thief.ID()); got.Status != http.StatusOK {
+		t.Errorf("a thief has used up the victim's limit: %d", got.Status)
+	}
+}
+
+// TestSigningOneselfOutIsNotLimited shows that a session that has used up its limit
+// can end itself, and that to do so does not count.
+func TestSigningOneselfOutIsNotLimited(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Limiter = revoke.NewLimiter(1, time.Hour)
+	b := app.SignedIn(t, "ann")
+	b.Delete(testapp.APIPath)
+	if got := b.Delete(testapp.APIPath); got.Status != http.StatusTooManyRequests {
+		t.Fatalf("over the limit: %d", got.Status)
+	}
+	if got := b.Delete(testapp.APIPath + "/" + b.ID()); got.Status != http.StatusOK {
+		t.Errorf("signing oneself out: %d %s", got.Status, got.Body)
 	}
 }
 

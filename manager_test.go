@@ -100,7 +100,7 @@ func TestIntegersUnderJSON(t *testing.T) {
 
 // TestUserIDOfAnotherType shows that nobody is signed in without being tracked.
 func TestUserIDOfAnotherType(t *testing.T) {
-	for _, value := range []any{[]byte("ann"), 3.5, true} {
+	for _, value := range []any{3.5, true, []string{"ann"}} {
 		app := testapp.New(t, store.NewMemory())
 		app.Handle("POST /put", func(w http.ResponseWriter, r *http.Request) { app.SCS.Put(r.Context(), "userID", value) })
 		if got := app.Browser(t).Post("/put"); got.Status != http.StatusInternalServerError {

@@ -62,12 +62,12 @@ func TestRenewalKeepsTheSession(t *testing.T) {
 		if b.Cookie == old || b.ID() != before.ID {
 			t.Errorf("renewed token %q into %q", old, b.Cookie)
 		}
-		stale := app.BrowserWith(t, old)
-		if got := stale.Send("GET", "/me"); got.Status != http.StatusUnauthorized || got.Cookie != nil {
-			t.Errorf("a stale token: %d, cookie set to %v; the browser's newer one must be left alone", got.Status, got.Cookie)
-		}
 		if got := b.Get("/me"); got.Body != "ann" {
 			t.Errorf("the renewed token: %d %q", got.Status, got.Body)
+		}
+		retired := app.BrowserWith(t, old)
+		if got := retired.Send("GET", "/me"); got.Status != http.StatusUnauthorized || got.Cookie != nil {
+			t.Errorf("a retired token: %d, cookie set to %v; the browser's newer one must be left alone", got.Status, got.Cookie)
 		}
 	})
 }

@@ -82,7 +82,7 @@ func (s *request) abandon() {
 // header is left.
 func (s *request) fail(w http.ResponseWriter, err error) {
 	switch {
-	case errors.Is(err, ErrRevoked): // an event has said so
+	case errors.Is(err, ErrRevoked), errors.Is(err, errUnreadable): // an event has said so
 	case errors.Is(err, ErrMisconfigured):
 		s.m.logMistake(s.http.Context(), err)
 	default:

@@ -21,7 +21,7 @@ func TestCookieIsSetForAReason(t *testing.T) {
 		var end func(*testapp.Browser)
 		tap := testapp.NewTap(st)
 		app := testapp.New(t, tap)
-		app.Sessions.TouchInterval = 0
+		app.Sessions.TouchInterval, app.Sessions.AdoptUntil = 0, time.Now().Add(time.Hour)
 		handle := func(pattern string, f func(context.Context) error) {
 			app.Handle(pattern, func(_ http.ResponseWriter, r *http.Request) {
 				if err := f(r.Context()); err != nil {
@@ -101,10 +101,11 @@ func TestCookieIsSetForAReason(t *testing.T) {
 			{"revoked before", func() *testapp.Browser { b := app.SignedIn(t, "ann"); end(b); return b }, nil, map[string]string{
 				"/me": left, testapp.APIPath: left, "/write": new, "/logout": cleared, "/convenient": cleared,
 			}},
-			{"stale", func() *testapp.Browser {
+			{"retired", func() *testapp.Browser {
 				b := app.SignedIn(t, "ann")
 				old := app.BrowserWith(t, b.Cookie)
 				b.Post("/renew")
+				b.Get("/me")
 				return old
 			}, nil, map[string]string{
 				"/me": left, testapp.APIPath: left, "/write": left, "/logout": cleared, "/convenient": cleared, "/farewell": new,
@@ -115,40 +116,52 @@ func TestCookieIsSetForAReason(t *testing.T) {
 			{"from before revoke came", func() *testapp.Browser {
 				b := app.Browser(t)
 				b.App = before
-				b.Post("/login?user=ann")
+				b.Post("/login?user=cid")
 				b.App = app
 				return b
 			}, nil, map[string]string{
-				"/me": new, "/write": new, "/renew": new, "/logout": cleared,
+				"/me": left, "/write": left, "/renew": new, "/logout": cleared,
 			}},
 			{"of data that cannot be read", func() *testapp.Browser {
 				return spoilt(func(r *store.Record) { r.Data = []byte("\xff") })
 			}, nil, map[string]string{
-				"/me": cleared, testapp.APIPath: cleared, "/write": new, "/logout": cleared,
+				"/me": left, testapp.APIPath: left, "/write": left, "/logout": left,
 			}},
 			{"of another's data", func() *testapp.Browser {
 				return spoilt(func(r *store.Record) { r.Data = bobs.Data })
 			}, nil, map[string]string{
-				"/me": cleared, testapp.APIPath: cleared, "/write": new, "/logout": cleared,
+				"/me": left, testapp.APIPath: left, "/write": new, "/logout": cleared,
 			}},
-			{"stale, beside data that cannot be read", func() *testapp.Browser {
+			{"retired, beside data that cannot be read", func() *testapp.Browser {
 				b, dead := app.SignedIn(t, "ann"), spoilt(func(r *store.Record) { r.Data = nil })
 				old := app.BrowserWith(t, b.Cookie)
 				old.Header.Set("Cookie", "session="+dead.Cookie)
 				b.Post("/renew")
+				b.Get("/me")
 				return old
+			}, nil, map[string]string{
+				"/me": left, "/write": left, "/logout": left,
+			}},
+			{"live, beside data that cannot be read", func() *testapp.Browser {
+				live, dead := app.SignedIn(t, "ann"), spoilt(func(r *store.Record) { r.Data = nil })
+				live.Header.Set("Cookie", "session="+dead.Cookie)
+				return live
 			}, nil, map[string]string{
 				"/me": left, "/write": left, "/logout": cleared,
 			}},
 			{"live, beside one from before that was revoked", func() *testapp.Browser {
 				b := app.Browser(t)
 				b.App = before
-				b.Post("/login?user=ann")
+				b.Post("/login?user=dan")
 				old := b.Cookie
 				b.App = app
 				b.Get("/me")
-				end(b)
-				live := app.SignedIn(t, "ann")
+				for _, s := range app.List(t, "dan") {
+					if err := app.Sessions.Revoke(context.Background(), "dan", s.ID); err != nil {
+						t.Error(err)
+					}
+				}
+				live := app.SignedIn(t, "dan")
 				live.Header.Set("Cookie", "session="+old)
 				return live
 			}, nil, map[string]string{
@@ -160,7 +173,7 @@ func TestCookieIsSetForAReason(t *testing.T) {
 				b.Header.Set("Cookie", "session="+dead.Cookie)
 				return b
 			}, nil, map[string]string{
-				"/me": left, "/write": left, "/logout": cleared,
+				"/me": left, "/write": left, "/logout": left,
 			}},
 			{"a visitor's", func() *testapp.Browser { b := app.Browser(t); b.Post("/write"); return b }, nil, map[string]string{
 				"/me": left, "/write": left, "/longer": repeated, "/renew": new, "/logout": cleared,

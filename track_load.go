@@ -1,8 +1,10 @@
 package revoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -20,12 +22,13 @@ const grace = time.Minute
 // opened is what a cookie opens: a session, loaded into ctx, or nothing if ctx is
 // nil. Then why and retired say what is known of its session.
 type opened struct {
-	ctx     context.Context
-	came    arrival
-	at      membership
-	why     *RevokedError // it was revoked
-	user    string        // the user key of what was revoked
-	retired *retirement
+	ctx        context.Context
+	came       arrival
+	at         membership
+	why        *RevokedError // it was revoked
+	unreadable error         // its data cannot be decoded
+	user       string        // the user key of what was revoked, or cannot be decoded
+	retired    *retirement
 }
 
 // A retirement is a session that a token has opened until its last renewal was
@@ -40,7 +43,8 @@ type retirement struct {
 //
 // After the cookie of a revoked session only one of the same user's opens anything:
 // another host of the same site can set a cookie of the name, and the browser would
-// act for whoever did so as soon as the user's own session is over.
+// act for whoever did so as soon as the user's own session is over. If data cannot be
+// decoded, another node may be able to, so nothing is cleared.
 func (s *request) load() error {
 	if err := s.m.checkSettings(); err != nil {
 		return err
@@ -65,12 +69,17 @@ func (s *request) load() error {
 		case o.ctx != nil:
 			s.ctx, s.came, s.at = o.ctx, o.came, o.at
 			return nil
+		case o.unreadable != nil && none.unreadable == nil:
+			none.unreadable, none.user = o.unreadable, cmp.Or(none.user, o.user)
 		case o.why != nil && none.why == nil:
-			none.why, none.user = o.why, o.user
+			none.why, none.user = o.why, cmp.Or(none.user, o.user)
 		case o.retired != nil:
 			none.came.retired = o.retired
 			none.came.newer = none.came.newer || time.Since(o.retired.record.UsedAt) < grace
 		}
+	}
+	if none.unreadable != nil {
+		return failed("load session", none.unreadable)
 	}
 	ctx, err := s.decode(base, "", nil)
 	s.ctx, s.came, s.at = ctx, none.came, membership{why: none.why}
@@ -102,7 +111,7 @@ func (s *request) openVisitor(base context.Context, cookie string) (opened, erro
 	}
 	ctx, err := s.decode(base, cookie, data)
 	if err != nil {
-		return opened{}, s.cannotRead(base, "", err)
+		return s.cannotRead(base, store.Record{}, err)
 	}
 	came := arrival{token: cookie, data: data, deadline: s.m.sm.Deadline(ctx), cookieExpires: s.m.cookieExpiry(ctx)}
 	if !came.deadline.After(time.Now()) {
@@ -134,7 +143,7 @@ func (s *request) openOld(base context.Context, came arrival, key string) (opene
 func (s *request) openSession(base context.Context, came arrival, record store.Record) (opened, error) {
 	ctx, err := s.decode(base, came.token, record.Data)
 	if err != nil {
-		return opened{}, s.cannotRead(base, record.ID, err)
+		return s.cannotRead(base, record, err)
 	}
 	s.m.keepDeadline(ctx, record)
 	userID := s.m.userID(ctx)
@@ -172,13 +181,14 @@ func (s *request) opensNothing(ctx context.Context, record store.Record, err err
 	return opened{}, ignoreEnded(err)
 }
 
-// cannotRead raises that stored data cannot be decoded, and returns the error with
-// which the request is answered: another node may be able to, so nothing is cleared.
-func (s *request) cannotRead(ctx context.Context, id string, err error) error {
-	if !errors.Is(err, ErrMisconfigured) {
-		s.emit(ctx, Event{Kind: Undecodable, SessionID: id, Err: err})
+// cannotRead raises that a session's data cannot be decoded. A mistake in the program
+// it returns as the error.
+func (s *request) cannotRead(ctx context.Context, record store.Record, err error) (opened, error) {
+	if errors.Is(err, ErrMisconfigured) {
+		return opened{}, err
 	}
-	return err
+	s.emit(ctx, Event{Kind: Undecodable, SessionID: record.ID, Err: err})
+	return opened{unreadable: fmt.Errorf("%w: %w", errUnreadable, err), user: record.User}, nil
 }
 
 // decode has scs decode the data that a cookie opens, and put it into the context.

@@ -106,8 +106,9 @@ func TestDataOfAnotherUser(t *testing.T) {
 		if got := b.Get("/me"); got.Body != "ann" {
 			t.Errorf("the session is of %q", got.Body)
 		}
-		app.Sessions.UserIDKey = "accountID" // as a deployment might
-		if got := b.Get(testapp.APIPath); got.Status != http.StatusUnauthorized {
+		next := testapp.New(t, st) // a deployment with another key
+		next.Sessions.UserIDKey = "accountID"
+		if got := next.BrowserWith(t, b.Cookie).Get(testapp.APIPath); got.Status != http.StatusUnauthorized {
 			t.Errorf("a session whose data names nobody: %d %s", got.Status, got.Body)
 		}
 	})
@@ -279,7 +280,11 @@ func TestGoroutinesOfAHandler(t *testing.T) {
 			var cookie *http.Cookie
 			for i := range requests {
 				if i%10 == 0 {
-					cookie = &http.Cookie{Name: "session", Value: app.SignedIn(t, "ann").Cookie}
+					b := app.Browser(t)
+					for b.Post("/login?user=ann").Status != http.StatusOK {
+						// all was revoked after it had begun
+					}
+					cookie = &http.Cookie{Name: "session", Value: b.Cookie}
 				}
 				r := httptest.NewRequest("POST", "/", nil)
 				if i%2 == 0 {

@@ -204,16 +204,6 @@ func TestNestedTrack(t *testing.T) {
 	}
 }
 
-func TestTrackInsideLoadAndSave(t *testing.T) {
-	app := testapp.New(t, store.NewMemory())
-	h := app.SCS.LoadAndSave(app.Sessions.Track(app.Mux))
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("GET", "/me", nil))
-	if w.Code != http.StatusServiceUnavailable || !strings.Contains(app.Log.String(), "LoadAndSave") {
-		t.Errorf("%d, log %s", w.Code, app.Log)
-	}
-}
-
 // onlyUnwrap is what many a logging middleware hands on.
 type onlyUnwrap struct{ http.ResponseWriter }
 
