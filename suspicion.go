@@ -37,11 +37,11 @@ type window struct {
 }
 
 type sighting struct {
-	id string // where ids are to differ
+	id string // set if only different ids count
 	at time.Time
 }
 
-// see returns an event to raise where e completes a pattern. A pattern is
+// see returns an event to raise if e completes a pattern. A pattern is
 // raised once, and again only after a burst's time.
 func (p *patterns) see(e Event, burst Burst) (suspicious Event, ok bool) {
 	var reason, key, id string
