@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/mileusna/useragent"
 
 	"github.com/revoke-sessions/revoke/internal/cleantext"
+	"github.com/revoke-sessions/revoke/internal/recent"
 )
 
 const (
@@ -64,10 +67,11 @@ func (m *Manager) peer(r *http.Request) netip.Addr {
 		return m.ClientIP(r).Unmap().WithZone("")
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	ip := peer.Addr()
 	if err != nil {
-		return netip.Addr{}
+		ip, _ = netip.ParseAddr(r.RemoteAddr) // without a port, as chi's RealIP leaves it
 	}
-	return peer.Addr().Unmap().WithZone("")
+	return ip.Unmap().WithZone("")
 }
 
 func (c client) encode() []byte {
@@ -75,12 +79,40 @@ func (c client) encode() []byte {
 	return b
 }
 
-// decodeClient takes what it cannot read for an unknown client: a session must
+// decodeClient returns an unknown client for what it cannot read: a session must
 // stay in the list, where it can be ended.
 func decodeClient(b []byte) client {
-	var c client
-	_ = json.Unmarshal(b, &c)
+	c, ok := decodeSimple(string(b))
+	if !ok {
+		_ = json.Unmarshal(b, &c)
+	}
 	return c
+}
+
+// decodeSimple decodes what encode makes of nearly every client: one without labels
+// and escaped characters. A list has many of them, and encoding/json is slow.
+func decodeSimple(s string) (c client, ok bool) {
+	s, hasIP := strings.CutPrefix(s, `{"ip":"`)
+	ip, s, hasUserAgent := strings.Cut(s, `","user_agent":"`)
+	userAgent, ends := strings.CutSuffix(s, `"}`)
+	if !hasIP || !hasUserAgent || !ends || !isPlainText(ip) || !isPlainText(userAgent) {
+		return client{}, false
+	}
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return client{}, false
+	}
+	return client{IP: addr, UserAgent: userAgent}, true
+}
+
+// isPlainText reports whether a text stands for itself between the quotes of JSON.
+func isPlainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
 }
 
 // sameAddress reports whether an encoded client has that address, without
@@ -95,9 +127,25 @@ func sameAddress(encoded []byte, ip netip.Addr) bool {
 // clean makes a text from outside fit to be stored, shown and logged.
 func clean(s string) string { return cleantext.Clean(s, maxText) }
 
+// devices remembers what Device found: many sessions have the same user agent.
+var devices = recent.New[string](1000)
+
 // Device describes a user agent in a few words: "Firefox on Linux", "Chrome on
 // Android", "curl", or "Unknown device".
-func Device(userAgent string) string {
+func Device(userAgent string) (device string) {
+	if len(userAgent) > maxText {
+		return describe(userAgent) // too long to be remembered, and to be a session's
+	}
+	devices.With(userAgent, func(known *string) {
+		if *known == "" {
+			*known = describe(userAgent)
+		}
+		device = *known
+	})
+	return device
+}
+
+func describe(userAgent string) string {
 	ua := useragent.Parse(userAgent)
 	name, system := ua.Name, ua.OS
 	if ua.IsIOS() && ua.Device != "" {

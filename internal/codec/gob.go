@@ -174,7 +174,7 @@ func (s *gobScan) value(id int64, depth int) {
 		n, before := s.uint(), len(s.msg)
 		s.top(id, depth+1)
 		if known == len(s.types) && n != uint64(before-len(s.msg)) {
-			panic("wrong length") // gob goes by it where it has no use for the value
+			panic("wrong length") // gob goes by it if it has no use for the value
 		}
 	default:
 		t, ok := s.types[id]
