@@ -255,7 +255,7 @@ func FuzzClient(f *testing.F) {
 	m := revoke.New(scs.New(), st)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := store.Record{User: benchUserKey, ID: "0000000000000000000000", ExpiresAt: time.Now().Add(time.Hour), Client: data}
-		if _, err := st.Create(t.Context(), r, 0); err != nil {
+		if _, err := st.Create(t.Context(), r, store.Limit{}); err != nil {
 			t.Fatal(err)
 		}
 		sessions, err := m.List(t.Context(), "bench")
