@@ -259,3 +259,108 @@ func writeAnswer(buffer *bufio.ReadWriter) {
 	io.WriteString(buffer, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
 	buffer.Flush()
 }
+
+// TestReauthenticatedWithoutSession shows that nobody can prove again who they are
+// where nobody is signed in.
+func TestReauthenticatedWithoutSession(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.handle("POST /prove", func(w http.ResponseWriter, r *http.Request) {
+			if err := s.sessions.Reauthenticated(r.Context()); err != nil {
+				http.Error(w, err.Error(), http.StatusUnauthorized)
+			}
+		})
+	})
+	if got := s.browser(t).post("/prove"); got.status != http.StatusUnauthorized || got.body != "unauthenticated\n" {
+		t.Errorf("a visitor: %d %q", got.status, got.body)
+	}
+	b := s.signedIn(t, "ann")
+	if got := b.post("/prove"); got.status != http.StatusOK {
+		t.Errorf("a user: %d %q", got.status, got.body)
+	}
+	if err := s.sessions.Revoke(t.Context(), "ann", b.id()); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.post("/prove"); got.status != http.StatusUnauthorized || got.body != "session revoked: revoked\n" {
+		t.Errorf("a user whose session was revoked: %d %q", got.status, got.body)
+	}
+}
+
+// TestAuditLogHasNoEmptyAttributes shows that an event is logged with what is
+// known of it, and nothing else.
+func TestAuditLogHasNoEmptyAttributes(t *testing.T) {
+	s := newServer(t, store.NewMemory())
+	s.signedIn(t, "ann")
+	for name, value := range s.log.last(t) {
+		if value == "" {
+			t.Errorf("a sign-in is logged with an empty %s", name)
+		}
+	}
+}
+
+// watchFrom signs the user in, and watches the session until the test ends.
+func watchFrom(t *testing.T, m *revoke.Manager, parent context.Context) (watched context.Context, id string) {
+	t.Helper()
+	login := httptest.NewRecorder()
+	m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		m.Login(r.Context(), "ann")
+	})).ServeHTTP(login, httptest.NewRequest("POST", "/", nil))
+	r := httptest.NewRequest("GET", "/", nil).WithContext(parent)
+	r.AddCookie(login.Result().Cookies()[0])
+	m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		current, _ := m.Current(r.Context())
+		id = current.ID
+		watched, _ = m.Watch(r.Context())
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	return watched, id
+}
+
+// TestWatchOfTwoSessions shows that to watch one session of a user no more is not
+// to forget the others.
+func TestWatchOfTwoSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := revoke.New(newPlainManager(), store.NewMemory())
+		parent, hangUp := context.WithCancel(t.Context())
+		watchFrom(t, m, parent)
+		watched, id := watchFrom(t, m, t.Context())
+		hangUp()
+		synctest.Wait()
+		if watched.Err() != nil {
+			t.Fatalf("the other session's watch ended: %v", context.Cause(watched))
+		}
+		if err := m.Revoke(context.Background(), "ann", id); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !errors.Is(context.Cause(watched), revoke.ErrRevoked) {
+			t.Errorf("the revocation was not heard: %v", context.Cause(watched))
+		}
+		time.Sleep(time.Minute) // the watch has nothing left, and ends
+	})
+}
+
+// TestWatchEndsWhileItLooks shows that a watch may end while its session is being
+// looked up.
+func TestWatchEndsWhileItLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hooked := &hookedStore{Store: store.NewMemory()}
+		m := revoke.New(newPlainManager(), hooked)
+		parent, hangUp := context.WithCancel(t.Context())
+		login := httptest.NewRecorder()
+		m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			m.Login(r.Context(), "ann")
+		})).ServeHTTP(login, httptest.NewRequest("POST", "/", nil))
+		r := httptest.NewRequest("GET", "/", nil).WithContext(parent)
+		r.AddCookie(login.Result().Cookies()[0])
+		m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			hooked.afterFind = func() {
+				hangUp()
+				synctest.Wait()
+			}
+			watched, _ := m.Watch(r.Context())
+			if watched.Err() == nil {
+				t.Error("the watch has not ended")
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		time.Sleep(time.Minute) // the watch has nothing left, and ends
+	})
+}
