@@ -39,6 +39,7 @@ type result struct {
 	tests  []*result // in the order in which they began
 	byName map[string]*result
 	inner  bool // run by t.Run
+	alarm  bool // the runtime has spoken in it
 }
 
 type counts struct{ passed, failed, skipped int }
@@ -98,12 +99,21 @@ func (p *result) note(e event) {
 		r.action = e.Action
 	case "output":
 		r.output = append(r.output, e.Output)
+		r.alarm = r.alarm || alarming(e.Output)
 	}
+}
+
+// alarming reports whether a line comes from the runtime. It is found under the
+// test that spoke last, which may have passed.
+func alarming(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "WARNING: DATA RACE")
 }
 
 // passed reports whether a test needs no word. One that has not ended when its
 // package has was cut short.
-func (r *result) passed() bool { return r.action == "pass" || r.action == "skip" }
+func (r *result) passed() bool {
+	return (r.action == "pass" || r.action == "skip") && !r.alarm
+}
 
 // print writes what the tests that failed have said, and the package's own lines.
 func (p *result) print(out io.Writer) {
