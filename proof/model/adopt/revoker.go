@@ -27,10 +27,10 @@ func (m *model) everyone() (order []write) {
 	if !m.rules.asBefore && !m.rules.markLast {
 		order = append(order, write{Kind: markEveryone})
 	}
+	order = append(order, write{Kind: wipe})
 	if m.iterable {
 		order = append(order, write{Kind: remove, Key: 0}, write{Kind: remove, Key: 1})
 	}
-	order = append(order, write{Kind: wipe})
 	if m.rules.markLast {
 		order = append(order, write{Kind: markEveryone})
 	}
