@@ -287,3 +287,31 @@ func TestFlushEvents(t *testing.T) {
 		}
 	})
 }
+
+// TestAuditLogSaysFromWhereAndHowMany shows the address and the count of an event.
+func TestAuditLogSaysFromWhereAndHowMany(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	b := s.SignedIn(t, "ann")
+	got := s.Log.Last(t)
+	if got["client.address"] != "127.0.0.1" || got["count"] != 1.0 {
+		t.Errorf("a sign-in is logged as %v", got)
+	}
+	s.SignedIn(t, "ann")
+	s.SignedIn(t, "ann")
+	b.Delete(testapp.APIPath)
+	if got := s.Log.Last(t); got["client.address"] != "127.0.0.1" || got["count"] != 2.0 {
+		t.Errorf("two revocations are logged as %v", got)
+	}
+}
+
+// TestAuditLogHasNoEmptyAttributes shows that an event is logged with what is
+// known of it, and nothing else.
+func TestAuditLogHasNoEmptyAttributes(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	s.SignedIn(t, "ann")
+	for name, value := range s.Log.Last(t) {
+		if value == "" {
+			t.Errorf("a sign-in is logged with an empty %s", name)
+		}
+	}
+}

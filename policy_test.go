@@ -241,3 +241,27 @@ func TestRefusal(t *testing.T) {
 		}
 	}
 }
+
+// TestReauthenticatedWithoutSession shows that nobody can prove again who they are
+// where nobody is signed in.
+func TestReauthenticatedWithoutSession(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	s.Handle("POST /prove", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.Sessions.Reauthenticated(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+		}
+	})
+	if got := s.Browser(t).Post("/prove"); got.Status != http.StatusUnauthorized || got.Body != "unauthenticated\n" {
+		t.Errorf("a visitor: %d %q", got.Status, got.Body)
+	}
+	b := s.SignedIn(t, "ann")
+	if got := b.Post("/prove"); got.Status != http.StatusOK {
+		t.Errorf("a user: %d %q", got.Status, got.Body)
+	}
+	if err := s.Sessions.Revoke(t.Context(), "ann", b.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Post("/prove"); got.Status != http.StatusUnauthorized || got.Body != "session revoked: revoked\n" {
+		t.Errorf("a user whose session was revoked: %d %q", got.Status, got.Body)
+	}
+}

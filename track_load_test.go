@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -257,6 +258,23 @@ func TestTossedCookie(t *testing.T) {
 		}
 		if got := b.Get("/cart"); got.Body != "" {
 			t.Errorf("%s after a revoked cookie: its cart %q", name, got.Body)
+		}
+	}
+}
+
+// TestFourthCookie shows that of several cookies of the name the first four are
+// tried, and no more.
+func TestFourthCookie(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	signedIn := s.SignedIn(t, "ann").Cookie
+	for before, want := range map[int]string{0: "ann", 3: "ann", 4: "nobody\n"} {
+		b := s.Browser(t)
+		for i := range before {
+			b.Cookie += fmt.Sprintf("%d%s; session=", i, strings.Repeat("x", 42))
+		}
+		b.Cookie += signedIn
+		if got := b.Send("GET", "/me"); got.Body != want {
+			t.Errorf("after %d others: %d %q", before, got.Status, got.Body)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -291,4 +292,29 @@ func TestAdoptionGoesOn(t *testing.T) {
 			break
 		}
 	}
+}
+
+// TestEvictionByAdoption shows that a session that has to go for an adopted one
+// is in the log.
+func TestEvictionByAdoption(t *testing.T) {
+	testapp.EachStore(t, func(t *testing.T, st store.Store) {
+		s := testapp.New(t, st)
+		s.Sessions.MaxPerUser, s.Sessions.AdoptUntil = 1, time.Now().Add(time.Hour)
+		first, b := s.SignedIn(t, "ann"), s.Browser(t)
+		b.App = s.Before(t)
+		b.Post("/login?user=ann")
+		b.App = s
+		if got := b.Get("/me"); got.Body != "ann" {
+			t.Fatalf("%d %q", got.Status, got.Body)
+		}
+		if got := s.Log.Take(t); !slices.Equal(got, []revoke.Kind{revoke.SignedIn, revoke.Evicted, revoke.Adopted}) {
+			t.Errorf("logged %v", got)
+		}
+		if first.Opens() {
+			t.Error("the session that was to go for the adopted one lives")
+		}
+		if got := first.Get(testapp.APIPath); got.Code(t) != "session_revoked" || !strings.Contains(got.Body, revoke.ReasonEvicted) {
+			t.Errorf("its holder is told %s", got.Body)
+		}
+	})
 }
