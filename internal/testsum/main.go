@@ -35,11 +35,15 @@ type event struct {
 // A result is what is known of a package, or of a test of it.
 type result struct {
 	output []string
-	action string    // pass, fail or skip; "" until it has ended
+	action string // pass, fail or skip; "" until it has ended
+	inner  bool   // run by t.Run
+	alarm  bool   // the runtime has spoken in it
+}
+
+type pkg struct {
+	result
 	tests  []*result // in the order in which they began
 	byName map[string]*result
-	inner  bool // run by t.Run
-	alarm  bool // the runtime has spoken in it
 }
 
 type counts struct{ passed, failed, skipped int }
@@ -47,7 +51,7 @@ type counts struct{ passed, failed, skipped int }
 // summarize reports whether anything failed.
 func summarize(in io.Reader, out io.Writer) (bool, error) {
 	var total counts
-	packages := make(map[string]*result)
+	packages := make(map[string]*pkg)
 	lines := bufio.NewReader(in)
 	for {
 		line, err := lines.ReadString('\n')
@@ -63,7 +67,7 @@ func summarize(in io.Reader, out io.Writer) (bool, error) {
 		case e.Package != "":
 			p := packages[e.Package]
 			if p == nil {
-				p = &result{byName: make(map[string]*result)}
+				p = &pkg{byName: make(map[string]*result)}
 				packages[e.Package] = p
 			}
 			if p.note(e); p.action != "" {
@@ -84,9 +88,9 @@ func summarize(in io.Reader, out io.Writer) (bool, error) {
 	return total.failed > 0, nil
 }
 
-// note takes in an event of the package p.
-func (p *result) note(e event) {
-	r := p
+// note takes in an event of the package.
+func (p *pkg) note(e event) {
+	r := &p.result
 	if e.Test != "" {
 		if r = p.byName[e.Test]; r == nil {
 			r = &result{inner: strings.Contains(e.Test, "/")}
@@ -116,9 +120,9 @@ func (r *result) passed() bool {
 }
 
 // print writes what the tests that failed have said, and the package's own lines.
-func (p *result) print(out io.Writer) {
+func (p *pkg) print(out io.Writer) {
 	said := slices.DeleteFunc(slices.Clone(p.tests), (*result).passed)
-	for _, r := range append(said, p) {
+	for _, r := range append(said, &p.result) {
 		for _, line := range r.output {
 			if !strings.HasPrefix(line, "=== ") && line != "PASS\n" {
 				io.WriteString(out, line)
@@ -127,7 +131,7 @@ func (p *result) print(out io.Writer) {
 	}
 }
 
-func (c *counts) add(p *result) {
+func (c *counts) add(p *pkg) {
 	before := c.failed
 	for _, r := range p.tests {
 		switch {
