@@ -364,3 +364,49 @@ func TestWatchEndsWhileItLooks(t *testing.T) {
 		time.Sleep(time.Minute) // the watch has nothing left, and ends
 	})
 }
+
+// TestUseIsNoProof shows that a session which is written to is not one whose user
+// has just proved who they are.
+func TestUseIsNoProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sm := newPlainManager()
+		m := revoke.New(sm, store.NewMemory())
+		serve := func(h http.HandlerFunc, cookies ...*http.Cookie) []*http.Cookie {
+			w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil)
+			for _, c := range cookies {
+				r.AddCookie(c)
+			}
+			m.Track(h).ServeHTTP(w, r)
+			return w.Result().Cookies()
+		}
+		provedAt := func() time.Time {
+			sessions, err := m.List(context.Background(), "ann")
+			if err != nil || len(sessions) != 1 {
+				t.Fatalf("%v, %v", sessions, err)
+			}
+			return sessions[0].ProvedAt
+		}
+		cookies := serve(func(_ http.ResponseWriter, r *http.Request) { m.Login(r.Context(), "ann") })
+		proved := provedAt()
+		time.Sleep(time.Hour)
+		serve(func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "cart", "book") }, cookies...)
+		if got := provedAt(); !got.Equal(proved) {
+			t.Errorf("after a use an hour later the proof is %v old, not an hour", time.Since(got))
+		}
+		serve(func(_ http.ResponseWriter, r *http.Request) { m.Reauthenticated(r.Context()) }, cookies...)
+		if got := provedAt(); !got.Equal(time.Now()) {
+			t.Errorf("after a new proof the proof is %v old", time.Since(got))
+		}
+	})
+}
+
+// TestDeviceOfTheApplication shows that the application may describe devices.
+func TestDeviceOfTheApplication(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.sessions.Device = func(userAgent string) string { return "a device of " + userAgent[:7] }
+	})
+	s.signedIn(t, "ann")
+	if got := list(t, s, "ann"); len(got) != 1 || got[0].Device != "a device of Mozilla" {
+		t.Errorf("%+v", got)
+	}
+}
