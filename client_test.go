@@ -254,7 +254,7 @@ func FuzzClient(f *testing.F) {
 	st := store.NewMemory()
 	m := revoke.New(scs.New(), st)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := store.Record{User: benchUserKey, ID: "0000000000000000000000", ExpiresAt: time.Now().Add(time.Hour), Client: data}
+		r := store.Record{User: "GzLCjLOMBUgOzMG9YP-XAg", ID: "0000000000000000000000", SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Client: data}
 		if _, err := st.Create(t.Context(), r, store.Limit{}); err != nil {
 			t.Fatal(err)
 		}

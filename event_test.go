@@ -1,11 +1,16 @@
 package revoke_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,4 +218,100 @@ func TestPatterns(t *testing.T) {
 			t.Error("a user is remembered after 20,000 others")
 		}
 	})
+}
+
+func TestGoexitInTheHookEndsNoLaterEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
+		m.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		calls := 0
+		m.OnEvent = func(revoke.Event) {
+			calls++
+			runtime.Goexit() // as FailNow of a test does
+		}
+		for range 3 {
+			m.RevokeAll(t.Context(), "ann")
+		}
+		synctest.Wait()
+		if calls != 3 || strings.Count(log.String(), "runtime.Goexit") != 3 {
+			t.Errorf("%d calls, log %s", calls, log.String())
+		}
+	})
+}
+
+func TestAlarmIsNotLostAmongOtherEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
+		block := make(chan struct{})
+		var kinds []revoke.Kind
+		m.OnEvent = func(e revoke.Event) {
+			<-block
+			kinds = append(kinds, e.Kind)
+		}
+		for i := range 2000 {
+			m.RevokeAll(t.Context(), fmt.Sprint("user", i))
+		}
+		for range 6 {
+			m.RevokeAll(t.Context(), "ann") // a burst
+		}
+		close(block)
+		synctest.Wait()
+		if i := slices.Index(kinds, revoke.Suspicious); i < 0 || i > 1 {
+			t.Errorf("the alarm is event %d of %d, want it right after the one that was under way", i, len(kinds))
+		}
+	})
+}
+
+func TestFlushEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
+		if err := m.FlushEvents(t.Context()); err != nil {
+			t.Errorf("without OnEvent: %v", err)
+		}
+		var delivered atomic.Int32
+		m.OnEvent = func(revoke.Event) {
+			time.Sleep(time.Second)
+			delivered.Add(1)
+		}
+		for range 3 {
+			m.RevokeAll(t.Context(), "ann")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		if err := m.FlushEvents(ctx); !errors.Is(err, context.DeadlineExceeded) || delivered.Load() != 1 {
+			t.Errorf("out of time: %v, with %d events delivered", err, delivered.Load())
+		}
+		if err := m.FlushEvents(t.Context()); err != nil || delivered.Load() != 3 {
+			t.Errorf("%v, with %d events delivered", err, delivered.Load())
+		}
+	})
+}
+
+// TestAuditLogSaysFromWhereAndHowMany shows the address and the count of an event.
+func TestAuditLogSaysFromWhereAndHowMany(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	b := s.SignedIn(t, "ann")
+	got := s.Log.Last(t)
+	if got["client.address"] != "127.0.0.1" || got["count"] != 1.0 {
+		t.Errorf("a sign-in is logged as %v", got)
+	}
+	s.SignedIn(t, "ann")
+	s.SignedIn(t, "ann")
+	b.Delete(testapp.APIPath)
+	if got := s.Log.Last(t); got["client.address"] != "127.0.0.1" || got["count"] != 2.0 {
+		t.Errorf("two revocations are logged as %v", got)
+	}
+}
+
+// TestAuditLogHasNoEmptyAttributes shows that an event is logged with what is
+// known of it, and nothing else.
+func TestAuditLogHasNoEmptyAttributes(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	s.SignedIn(t, "ann")
+	for name, value := range s.Log.Last(t) {
+		if value == "" {
+			t.Errorf("a sign-in is logged with an empty %s", name)
+		}
+	}
 }

@@ -252,3 +252,71 @@ func TestSignedInAnewRevokes(t *testing.T) {
 		})
 	}
 }
+
+// merging adds a handler for MergeSession.
+func merging(t *testing.T, app *testapp.App) *testapp.App {
+	app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+		if err := app.SCS.MergeSession(r.Context(), r.FormValue("token")); err != nil {
+			t.Error(err)
+		}
+	})
+	return app
+}
+
+// TestMergeLeavesNoVisitor shows that a visitor's token opens nothing once a
+// signed-in session was merged into the visitor's.
+func TestMergeLeavesNoVisitor(t *testing.T) {
+	testapp.EachStore(t, func(t *testing.T, st store.Store) {
+		s := merging(t, testapp.New(t, st))
+		source, b := s.SignedIn(t, "ann"), s.Browser(t)
+		b.Post("/cart?put=book")
+		visitor := s.BrowserWith(t, b.Cookie)
+		if got := visitor.Get("/cart"); got.Body != "book" {
+			t.Fatalf("before: %d %q", got.Status, got.Body)
+		}
+		b.Post("/merge?token=" + source.Cookie)
+		if got := b.Get("/cart"); got.Body != "book" || b.ID() != source.ID() {
+			t.Errorf("merged: %d %q", got.Status, got.Body)
+		}
+		if got := visitor.Get("/cart"); got.Body != "" {
+			t.Errorf("the visitor's token still opens %q", got.Body)
+		}
+	})
+}
+
+// TestMergeOfPlainSCS shows that a session that was signed in before revoke came
+// is taken over by a merge, as one session, and that its old token is dead.
+func TestMergeOfPlainSCS(t *testing.T) {
+	for _, hashed := range []bool{false, true} {
+		testapp.EachStore(t, func(t *testing.T, st store.Store) {
+			s := merging(t, testapp.New(t, st))
+			s.SCS.HashTokenInStore = hashed
+			s.Sessions.AdoptUntil = time.Now().Add(time.Hour) // also under encryption
+			source := s.Browser(t)
+			source.App = s.Before(t)
+			source.Post("/login?user=ann")
+			source.App = s
+			b := s.Browser(t)
+			b.Post("/cart?put=book")
+			b.Post("/merge?token=" + source.Cookie)
+			if got := b.Get("/me"); got.Body != "ann" {
+				t.Fatalf("hashed %v: merged: %d %q", hashed, got.Status, got.Body)
+			}
+			if got := b.Get("/cart"); got.Body != "book" {
+				t.Errorf("hashed %v: what the visitor had: %q", hashed, got.Body)
+			}
+			if got := s.List(t, "ann"); len(got) != 1 || got[0].ID != b.ID() {
+				t.Errorf("hashed %v: the sessions are %+v", hashed, got)
+			}
+			if got := source.Get("/me"); got.Status != http.StatusUnauthorized {
+				t.Errorf("hashed %v: the old token still opens: %q", hashed, got.Body)
+			}
+			if err := s.Sessions.Revoke(t.Context(), "ann", b.ID()); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.Get("/me"); got.Status != http.StatusUnauthorized {
+				t.Errorf("hashed %v: revoked: %d %q", hashed, got.Status, got.Body)
+			}
+		})
+	}
+}

@@ -2,8 +2,10 @@ package revoke_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,4 +160,40 @@ func TestLimit(t *testing.T) {
 			t.Errorf("%d evictions logged, want 47", got)
 		}
 	})
+}
+
+// brokenStore fails where it handles more than one session at a time.
+type brokenStore struct{ store.Store }
+
+var errBroken = errors.New("broken")
+
+func (brokenStore) List(context.Context, string) ([]store.Record, error) { return nil, errBroken }
+
+func (brokenStore) RevokeEveryone(context.Context) error { return errBroken }
+
+// TestListThatFails shows that a list which cannot be had is not an empty one.
+func TestListThatFails(t *testing.T) {
+	s := testapp.New(t, brokenStore{store.NewMemory()})
+	b := s.SignedIn(t, "ann")
+	if got := b.Get(testapp.APIPath); got.Status != http.StatusServiceUnavailable || strings.Contains(got.Body, "sessions\":") {
+		t.Errorf("%d %q", got.Status, got.Body)
+	}
+	if sessions, err := s.Sessions.List(t.Context(), "ann"); !errors.Is(err, errBroken) || sessions != nil {
+		t.Errorf("%v, %v", sessions, err)
+	}
+}
+
+// TestRevokeEveryoneThatFails shows that the log claims nothing that was not done.
+func TestRevokeEveryoneThatFails(t *testing.T) {
+	s := testapp.New(t, brokenStore{store.NewMemory()})
+	b := s.SignedIn(t, "ann")
+	if err := s.Sessions.RevokeEveryone(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("the error is %v", err)
+	}
+	if got := s.Log.Take(t); !slices.Equal(got, []revoke.Kind{revoke.SignedIn, revoke.StoreFailed}) {
+		t.Errorf("logged %v", got)
+	}
+	if got := b.Get("/me"); got.Body != "ann" {
+		t.Errorf("%d %q", got.Status, got.Body)
+	}
 }

@@ -180,3 +180,42 @@ func TestCopyOfTheStoreOpensNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoManagersOverOneStore shows that the users of one manager are not those of
+// another, whatever their IDs, though both keep them in one store.
+func TestTwoManagersOverOneStore(t *testing.T) {
+	for name, set := range map[string]func(app *testapp.App){
+		"by the cookie's name":   func(app *testapp.App) { app.SCS.Cookie.Name = "admin" },
+		"by the user ID's key":   func(app *testapp.App) { app.Sessions.UserIDKey = "adminID" },
+		"by both":                func(app *testapp.App) { app.SCS.Cookie.Name, app.Sessions.UserIDKey = "admin", "adminID" },
+		"by names that run over": func(app *testapp.App) { app.SCS.Cookie.Name, app.Sessions.UserIDKey = "sessionu", "serID" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := store.NewMemory()
+			users, admins := testapp.Over(scs.New(), st), testapp.Over(scs.New(), st)
+			set(admins)
+			admins.Handle("POST /enter", func(w http.ResponseWriter, r *http.Request) { admins.Sessions.Login(r.Context(), "1") })
+			user, admin := users.SignedIn(t, "1"), admins.Browser(t)
+			admin.Post("/enter")
+			id := admins.List(t, "1")
+			if len(id) != 1 || len(users.List(t, "1")) != 1 {
+				t.Fatalf("%d and %d sessions, want one each", len(users.List(t, "1")), len(id))
+			}
+			if got := user.Delete(testapp.APIPath + "/" + id[0].ID); got.Status != http.StatusNotFound {
+				t.Errorf("a user ends an administrator's session: %d", got.Status)
+			}
+			if got := user.Delete(testapp.APIPath); got.Status != http.StatusOK {
+				t.Errorf("%d", got.Status)
+			}
+			if _, err := users.Sessions.RevokeAll(t.Context(), "1"); err != nil {
+				t.Fatal(err)
+			}
+			if got := users.BrowserWith(t, admin.Cookie).Get("/me"); got.Status != http.StatusUnauthorized {
+				t.Errorf("an administrator's token opens a user's session: %d", got.Status)
+			}
+			if len(admins.List(t, "1")) != 1 {
+				t.Error("the administrator's session has ended with the user's")
+			}
+		})
+	}
+}

@@ -26,8 +26,11 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		s := &request{m: m, http: r, outer: tracked(r.Context()), began: now()}
+		if len(w.Header()) > 0 {
+			s.before = maps.Clone(w.Header())
+		}
 		w.Header().Add("Vary", "Cookie")
-		s := &request{m: m, http: r, outer: tracked(r.Context()), before: maps.Clone(w.Header()), began: now()}
 		if err := s.load(); err != nil {
 			s.fail(w, err)
 			return
@@ -90,6 +93,7 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 	}
 	clear(w.Header())
 	maps.Copy(w.Header(), s.before)
+	w.Header().Add("Vary", "Cookie")
 	for _, setCookie := range s.innerCookies() {
 		w.Header().Add("Set-Cookie", setCookie)
 	}

@@ -113,7 +113,8 @@ func (s *request) openVisitor(base context.Context, cookie string) (opened, erro
 	if err != nil {
 		return s.cannotRead(base, store.Record{}, err)
 	}
-	came := arrival{token: cookie, data: data, deadline: s.m.sm.Deadline(ctx), cookieExpires: s.m.cookieExpiry(ctx)}
+	deadline := s.m.sm.Deadline(ctx)
+	came := arrival{token: cookie, data: data, deadline: deadline, cookieExpires: s.m.cookieExpiry(ctx, deadline)}
 	if !came.deadline.After(time.Now()) {
 		return opened{}, nil
 	}
@@ -145,9 +146,9 @@ func (s *request) openSession(base context.Context, came arrival, record store.R
 	if err != nil {
 		return s.cannotRead(base, record, err)
 	}
-	s.m.keepDeadline(ctx, record)
 	userID := s.m.userID(ctx)
-	came.id, came.data, came.deadline, came.cookieExpires = record.ID, record.Data, s.m.sm.Deadline(ctx), s.m.cookieExpiry(ctx)
+	came.id, came.data, came.deadline = record.ID, record.Data, s.m.keepDeadline(ctx, record)
+	came.cookieExpires = s.m.cookieExpiry(ctx, came.deadline)
 	switch {
 	case !came.deadline.After(time.Now()):
 		return opened{}, nil
@@ -209,11 +210,14 @@ func (s *request) decode(base context.Context, cookie string, data []byte) (cont
 	return ctx, nil
 }
 
-// keepDeadline gives the session the deadline that the store holds for it. Its data
-// may say another: a request that was under way when the deadline was set has saved
-// the one before.
-func (m *Manager) keepDeadline(ctx context.Context, record store.Record) {
-	if d := record.Deadline; !d.IsZero() && !d.Equal(m.sm.Deadline(ctx).Truncate(time.Microsecond)) {
-		m.sm.SetDeadline(ctx, d)
+// keepDeadline gives the session the deadline that the store holds for it, and
+// returns it. The data may say another: a request that was under way when the
+// deadline was set has saved the one before.
+func (m *Manager) keepDeadline(ctx context.Context, record store.Record) time.Time {
+	deadline := m.sm.Deadline(ctx)
+	if record.Deadline.IsZero() || record.Deadline.Equal(deadline.Truncate(time.Microsecond)) {
+		return deadline
 	}
+	m.sm.SetDeadline(ctx, record.Deadline)
+	return record.Deadline
 }

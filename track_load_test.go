@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
@@ -229,5 +232,49 @@ func TestTamperedData(t *testing.T) {
 	}
 	if got := b.Get("/me"); got.Body != "ann" {
 		t.Errorf("another session: %d %q", got.Status, got.Body)
+	}
+}
+
+// TestTossedCookie shows that after the cookie of a revoked session nobody else's
+// opens anything: another host of the site can set one of the name.
+func TestTossedCookie(t *testing.T) {
+	app := testapp.Over(scs.New(), store.NewMemory())
+	ann, again, mallory, visitor := app.SignedIn(t, "ann"), app.SignedIn(t, "ann"), app.SignedIn(t, "mallory"), app.Browser(t)
+	visitor.Post("/cart?put=tossed")
+	if err := app.Sessions.Revoke(t.Context(), "ann", ann.ID()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		second *testapp.Browser
+		user   string
+	}{
+		"mallory's session":        {mallory, ""},
+		"a visitor's":              {visitor, ""},
+		"another session of ann's": {again, "ann"},
+	} {
+		b := app.BrowserWith(t, ann.Cookie+"; session="+c.second.Cookie)
+		if got := b.Get("/me"); (got.Status == http.StatusOK) != (c.user != "") || c.user != "" && got.Body != c.user {
+			t.Errorf("%s after a revoked cookie: %d %q, want %q", name, got.Status, got.Body, c.user)
+		}
+		if got := b.Get("/cart"); got.Body != "" {
+			t.Errorf("%s after a revoked cookie: its cart %q", name, got.Body)
+		}
+	}
+}
+
+// TestFourthCookie shows that of several cookies of the name the first four are
+// tried, and no more.
+func TestFourthCookie(t *testing.T) {
+	s := testapp.New(t, store.NewMemory())
+	signedIn := s.SignedIn(t, "ann").Cookie
+	for before, want := range map[int]string{0: "ann", 3: "ann", 4: "nobody\n"} {
+		b := s.Browser(t)
+		for i := range before {
+			b.Cookie += fmt.Sprintf("%d%s; session=", i, strings.Repeat("x", 42))
+		}
+		b.Cookie += signedIn
+		if got := b.Send("GET", "/me"); got.Body != want {
+			t.Errorf("after %d others: %d %q", before, got.Status, got.Body)
+		}
 	}
 }

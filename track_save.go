@@ -61,10 +61,15 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	}
 }
 
-// read reads what the handler has left.
+// read reads what the handler has left. If scs holds the data for unmodified, it is as
+// it came.
 func (s *request) read(ctx context.Context) (left, error) {
 	sm := s.m.sm
-	return left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: sm.Status(ctx)}, s.m.checkUserID(ctx)
+	status := sm.Status(ctx)
+	if at := s.membership(); status == scs.Unmodified && at.standing == live {
+		return left{userID: at.userID, token: s.came.token, status: status}, nil
+	}
+	return left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: status}, s.m.checkUserID(ctx)
 }
 
 // logOut ends the request's own session. If another request has ended it before,

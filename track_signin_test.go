@@ -69,7 +69,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 		"everyone, by the handler itself": {nil, then(revokeEveryone, login("ann")), 200, "ann", ""},
 		"everyone, then Remove and Login": {nil, then(revokeEveryone, remove, login("ann")), 200, "ann", ""},
 	} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			app := testapp.InBubble(store.NewMemory())
 			app.Handle("POST /do", func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(time.Second)
@@ -115,7 +115,7 @@ func TestSignInUnderWay(t *testing.T) {
 		"after RevokeAll":    {after: true},
 		"after RevokeOthers": {others: true, after: true},
 	} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			app := testapp.InBubble(store.NewMemory())
 			revoke1 := func() {
 				if !c.others {
@@ -160,7 +160,7 @@ func TestSignInUnderWay(t *testing.T) {
 // undo a deadline that another has brought forward.
 func TestDeadlineStaysBroughtForward(t *testing.T) {
 	for name, path := range map[string]string{"and writes": "/slow-write", "and is only used": "/slow-read"} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			app := testapp.InBubble(store.NewMemory())
 			app.Sessions.TouchInterval = 0
 			slow := func(put bool) http.HandlerFunc {

@@ -246,3 +246,44 @@ func TestPanicInTheSaveStep(t *testing.T) {
 		t.Errorf("answered %q", w.Body)
 	}
 }
+
+// TestHijackThroughUnwrap shows that what a handler has put is stored before it
+// takes the connection over, also where a middleware hides the server's writer.
+func TestHijackThroughUnwrap(t *testing.T) {
+	hijacked, checked := make(chan struct{}), make(chan struct{})
+	s := testapp.New(t, store.NewMemory())
+	s.Handle("GET /hijack", func(w http.ResponseWriter, r *http.Request) {
+		s.SCS.Put(r.Context(), "cart", "book")
+		conn, buffer, err := http.NewResponseController(w).Hijack()
+		close(hijacked)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		<-checked
+		writeAnswer(buffer)
+	})
+	tracked := s.Handler
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { tracked.ServeHTTP(onlyUnwrap{w}, r) })
+	b := s.SignedIn(t, "ann")
+	conn, err := net.Dial("tcp", s.Server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /hijack HTTP/1.1\r\nHost: x\r\nCookie: session=%s\r\n\r\n", b.Cookie)
+	<-hijacked
+	if got := b.Get("/cart"); got.Body != "book" {
+		t.Errorf("what was put before the hijack is not stored: %q", got.Body)
+	}
+	close(checked)
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != http.StatusNoContent {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
+func writeAnswer(buffer *bufio.ReadWriter) {
+	io.WriteString(buffer, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+	buffer.Flush()
+}

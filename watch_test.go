@@ -222,3 +222,73 @@ func BenchmarkWatch100k(b *testing.B) {
 		cancel()
 	}
 }
+
+// TestWatchHearsOfExpiry shows that a session that expires is watched no longer
+// than five seconds on: sooner than any session is looked up without a reason.
+func TestWatchHearsOfExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sm := testapp.NewSCS()
+		sm.Lifetime = 20 * time.Second
+		m := revoke.New(sm, store.NewMemory())
+		login := httptest.NewRecorder()
+		m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			m.Login(r.Context(), "ann")
+		})).ServeHTTP(login, httptest.NewRequest("POST", "/", nil))
+		var watched context.Context
+		r := httptest.NewRequest("GET", "/", nil)
+		r.AddCookie(login.Result().Cookies()[0])
+		m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			watched, _ = m.Watch(context.WithoutCancel(r.Context()))
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		time.Sleep(19 * time.Second)
+		if watched.Err() != nil {
+			t.Fatalf("ended early: %v", context.Cause(watched))
+		}
+		time.Sleep(7 * time.Second)
+		if !errors.Is(context.Cause(watched), revoke.ErrUnauthenticated) {
+			t.Errorf("six seconds after its end: %v", context.Cause(watched))
+		}
+		time.Sleep(time.Minute) // the watch has nothing left, and ends
+	})
+}
+
+// watchFrom signs the user in, and watches the session until the test ends.
+func watchFrom(t *testing.T, m *revoke.Manager, parent context.Context) (watched context.Context, id string) {
+	t.Helper()
+	login := httptest.NewRecorder()
+	m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		m.Login(r.Context(), "ann")
+	})).ServeHTTP(login, httptest.NewRequest("POST", "/", nil))
+	r := httptest.NewRequest("GET", "/", nil).WithContext(parent)
+	r.AddCookie(login.Result().Cookies()[0])
+	m.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		current, _ := m.Current(r.Context())
+		id = current.ID
+		watched, _ = m.Watch(r.Context())
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	return watched, id
+}
+
+// TestWatchOfTwoSessions shows that to watch one session of a user no more is not
+// to forget the others.
+func TestWatchOfTwoSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := revoke.New(testapp.NewSCS(), store.NewMemory())
+		parent, hangUp := context.WithCancel(t.Context())
+		watchFrom(t, m, parent)
+		watched, id := watchFrom(t, m, t.Context())
+		hangUp()
+		synctest.Wait()
+		if watched.Err() != nil {
+			t.Fatalf("the other session's watch ended: %v", context.Cause(watched))
+		}
+		if err := m.Revoke(context.Background(), "ann", id); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !errors.Is(context.Cause(watched), revoke.ErrRevoked) {
+			t.Errorf("the revocation was not heard: %v", context.Cause(watched))
+		}
+		time.Sleep(time.Minute) // the watch has nothing left, and ends
+	})
+}

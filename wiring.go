@@ -25,12 +25,10 @@ type settings struct{ userIDKey, cookie string }
 // checkSettings returns an error if the settings have changed since the first request.
 func (m *Manager) checkSettings() error {
 	now := settings{m.UserIDKey, m.sm.Cookie.Name}
-	first := m.first.Load()
-	if first == nil {
-		m.first.CompareAndSwap(nil, &now)
-		return nil
-	}
-	if *first != now {
+	switch first := m.first.Load(); {
+	case first == nil:
+		m.first.CompareAndSwap(nil, &settings{now.userIDKey, now.cookie})
+	case *first != now:
 		return errSettingsLate
 	}
 	return nil

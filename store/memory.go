@@ -107,6 +107,8 @@ func (m *Memory) Update(ctx context.Context, r Record, was Hash) error {
 	if next.secret == e.secret {
 		next.rare = e.rare
 		next.use(r.UsedAt)
+	} else if e.record().Retired(r.Prev) {
+		return ErrStale
 	}
 	if r.Deadline.IsZero() {
 		next.setTime(deadline, e.time(deadline))

@@ -62,6 +62,12 @@ type Store interface {
 	// creates: [ErrNotFound] or [ErrRevoked] if the session is not live, and
 	// [ErrStale] if its secret hash is another.
 	//
+	// A renewal that comes too late is ErrStale as well: r.Secret is another than
+	// was, the stored UsedAt is set, and r.Prev is the stored Prev, and not zero. Its
+	// request presented the token before the last renewal, and looked while that still
+	// opened the session. The newer token was used meanwhile, and whoever holds it
+	// must not lose the session.
+	//
 	// Some fields it replaces under a condition only. Prev, RenewedAt and UsedAt are
 	// written as given if r.Secret is another than was, and are kept otherwise; but
 	// if Prev is set and UsedAt is zero, it becomes r.UsedAt. Deadline is kept if

@@ -74,6 +74,11 @@ func Over(sm *scs.SessionManager, st store.Store) *App {
 // bubble, where time is the test's.
 func InBubble(st store.Store) *App { return Over(NewSCS(), st) }
 
+// Bubble returns a test that runs inside a synctest bubble.
+func Bubble(test func(t *testing.T)) func(t *testing.T) {
+	return func(t *testing.T) { synctest.Test(t, test) }
+}
+
 // NewSCS is scs.New for the inside of a synctest bubble: it leaves no goroutine
 // behind.
 func NewSCS() *scs.SessionManager {

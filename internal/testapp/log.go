@@ -51,3 +51,13 @@ func (l *Log) Take(t testing.TB) (kinds []revoke.Kind) {
 	l.b.Reset()
 	return kinds
 }
+
+// Last returns the event that was logged last.
+func (l *Log) Last(t testing.TB) (event map[string]any) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &event); err != nil {
+		t.Fatal(err)
+	}
+	return event
+}

@@ -35,10 +35,15 @@ type event struct {
 // A result is what is known of a package, or of a test of it.
 type result struct {
 	output []string
-	action string    // pass, fail or skip; "" until it has ended
+	action string // pass, fail or skip; "" until it has ended
+	inner  bool   // run by t.Run
+	alarm  bool   // the runtime has spoken in it
+}
+
+type pkg struct {
+	result
 	tests  []*result // in the order in which they began
 	byName map[string]*result
-	inner  bool // run by t.Run
 }
 
 type counts struct{ passed, failed, skipped int }
@@ -46,7 +51,7 @@ type counts struct{ passed, failed, skipped int }
 // summarize reports whether anything failed.
 func summarize(in io.Reader, out io.Writer) (bool, error) {
 	var total counts
-	packages := make(map[string]*result)
+	packages := make(map[string]*pkg)
 	lines := bufio.NewReader(in)
 	for {
 		line, err := lines.ReadString('\n')
@@ -62,7 +67,7 @@ func summarize(in io.Reader, out io.Writer) (bool, error) {
 		case e.Package != "":
 			p := packages[e.Package]
 			if p == nil {
-				p = &result{byName: make(map[string]*result)}
+				p = &pkg{byName: make(map[string]*result)}
 				packages[e.Package] = p
 			}
 			if p.note(e); p.action != "" {
@@ -83,9 +88,9 @@ func summarize(in io.Reader, out io.Writer) (bool, error) {
 	return total.failed > 0, nil
 }
 
-// note takes in an event of the package p.
-func (p *result) note(e event) {
-	r := p
+// note takes in an event of the package.
+func (p *pkg) note(e event) {
+	r := &p.result
 	if e.Test != "" {
 		if r = p.byName[e.Test]; r == nil {
 			r = &result{inner: strings.Contains(e.Test, "/")}
@@ -98,17 +103,26 @@ func (p *result) note(e event) {
 		r.action = e.Action
 	case "output":
 		r.output = append(r.output, e.Output)
+		r.alarm = r.alarm || alarming(e.Output)
 	}
+}
+
+// alarming reports whether a line comes from the runtime. It is found under the
+// test that spoke last, which may have passed.
+func alarming(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "WARNING: DATA RACE")
 }
 
 // passed reports whether a test needs no word. One that has not ended when its
 // package has was cut short.
-func (r *result) passed() bool { return r.action == "pass" || r.action == "skip" }
+func (r *result) passed() bool {
+	return (r.action == "pass" || r.action == "skip") && !r.alarm
+}
 
 // print writes what the tests that failed have said, and the package's own lines.
-func (p *result) print(out io.Writer) {
+func (p *pkg) print(out io.Writer) {
 	said := slices.DeleteFunc(slices.Clone(p.tests), (*result).passed)
-	for _, r := range append(said, p) {
+	for _, r := range append(said, &p.result) {
 		for _, line := range r.output {
 			if !strings.HasPrefix(line, "=== ") && line != "PASS\n" {
 				io.WriteString(out, line)
@@ -117,7 +131,7 @@ func (p *result) print(out io.Writer) {
 	}
 }
 
-func (c *counts) add(p *result) {
+func (c *counts) add(p *pkg) {
 	before := c.failed
 	for _, r := range p.tests {
 		switch {

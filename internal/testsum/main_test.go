@@ -42,6 +42,14 @@ func TestSummarize(t *testing.T) {
 {"Action":"output","Package":"p","Output":"FAIL\tp\t2.0s\n"}
 {"Action":"fail","Package":"p"}
 `, want: "panic: test timed out after 2s\nFAIL\tp\t2.0s\n0 passed, 1 failed, 0 skipped\n"},
+		{name: "what the runtime says is shown under the test that spoke last", failed: true, in: `
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"panic: test timed out after 2s\n"}
+{"Action":"pass","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Output":"FAIL\tp\t2.0s\n"}
+{"Action":"fail","Package":"p"}
+`, want: "panic: test timed out after 2s\nFAIL\tp\t2.0s\n1 passed, 1 failed, 0 skipped\n"},
 		{name: "a package that does not compile has failed", failed: true, in: `
 {"Action":"build-output","ImportPath":"p","Output":"a.go:1:1: undefined: x\n"}
 {"Action":"build-fail","ImportPath":"p"}

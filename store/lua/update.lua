@@ -13,12 +13,15 @@ elseif secret(old) ~= ARGV[2] then
   return {'stale'}
 end
 
-local renewed, given = renewal(text), renewal(text)
-if secret(text) == secret(old) then
-  renewed = renewal(old)
-  if unused(renewed) and given ~= '' then
-    renewed = string.sub(renewed, 1, 50) .. string.sub(given, 51)
+local renewed, given = renewal(old), renewal(text)
+if secret(text) ~= secret(old) then
+  local prev = string.sub(renewed, 1, 32)
+  if prev ~= '' and prev ~= nothing and prev == string.sub(given, 1, 32) and not unused(renewed) then
+    return {'stale'} -- the token before the last renewal is too late
   end
+  renewed = given
+elseif unused(renewed) and given ~= '' then
+  renewed = string.sub(renewed, 1, 50) .. string.sub(given, 51)
 end
 local until_then, ends = deadline(text), expires(text)
 if until_then == never then

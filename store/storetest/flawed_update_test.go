@@ -14,6 +14,11 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 	defer s.mu.Unlock()
 
 	k, err := s.find(r.User, r.ID)
+	late := err == nil && s.late(r, k)
+	if s.is("Update looks first whether it comes too late") {
+		s.gap("Update looks first whether it comes too late")
+		k, err = s.find(r.User, r.ID)
+	}
 	switch {
 	case k == nil && s.is("Update creates"):
 		s.kept[s.key(r.User, r.ID)] = &kept{Record: s.stored(r)}
@@ -27,6 +32,10 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 		s.is("Update takes the zero hash for any") && was == store.Hash{},
 		s.is("the old secret is good for writing") && was == k.Prev:
 	case k.Secret != was:
+		return store.ErrStale
+	case late && s.is("late renewals are dropped without a word"):
+		return nil
+	case late:
 		return store.ErrStale
 	}
 	s.gap("Update looks first")
@@ -52,6 +61,14 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 		k.rank = s.rank(next)
 	}
 	return nil
+}
+
+// late reports whether r renews a session by a token that was renewed before.
+func (s *flawed) late(r store.Record, k *kept) bool {
+	renewed := k.Prev != store.Hash{} || s.is("what has no Prev is late")
+	used := !k.UsedAt.IsZero() || s.is("lost renewals are late")
+	old := r.Prev == k.Prev || s.is("every Prev is late once the token was used")
+	return renewed && used && old && r.Secret != k.Secret && !s.is("late renewals are written")
 }
 
 // put writes a session, with a flaw also if it has gone meanwhile.

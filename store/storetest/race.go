@@ -150,50 +150,6 @@ var raceCases = []testCase{
 		},
 	},
 	{
-		name: "of renewals",
-		rule: "Of several updates at once that name the same secret hash and bring a new one, one succeeds, and the others get ErrStale: one session does not become two.",
-		run: func(t *trial) {
-			t.rounds(func() {
-				r := t.have("a")[0]
-				next := make([]store.Record, 6)
-				for i := range next {
-					next[i] = renewed(r)
-					next[i].Secret, next[i].Data = store.HashSecret(fmt.Sprint(i)), fmt.Append(nil, i)
-				}
-				errs := together(len(next), func(i int) error { return t.Update(t.ctx, next[i], r.Secret) })
-				t.wantLive(next[t.wantWinner(errs, store.ErrStale)])
-			})
-		},
-	},
-	{
-		name: "of first uses",
-		rule: "UsedAt is set once, whoever of several is first: it never changes again.",
-		run: func(t *trial) {
-			t.rounds(func() {
-				r := t.renew(t.have("a")[0])
-				errs := together(4, func(i int) error {
-					at := r.SeenAt.Add(time.Duration(i) * time.Second)
-					if err := t.Touch(t.ctx, t.user, "a", store.Touch{SeenAt: at, Secret: r.Secret}); err != nil {
-						return err
-					}
-					first, err := t.Find(t.ctx, t.user, "a")
-					if err != nil {
-						return err
-					}
-					runtime.Gosched()
-					again, err := t.Find(t.ctx, t.user, "a")
-					if err == nil && (first.UsedAt.IsZero() || !again.UsedAt.Equal(first.UsedAt)) {
-						err = fmt.Errorf("UsedAt was %v, and then %v", first.UsedAt, again.UsedAt)
-					}
-					return err
-				})
-				for _, err := range errs {
-					t.wantError("a first use", err, nil)
-				}
-			})
-		},
-	},
-	{
 		name: "of touches with updates",
 		rule: "Touch changes nothing but what it names: it undoes no update, though both are under way.",
 		run: func(t *trial) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -149,6 +150,58 @@ var renewalCases = []testCase{
 		run: func(t *trial) {
 			r := t.renew(t.have("a")[0])
 			t.wantError("Update that names the old secret", t.Update(t.ctx, r, r.Prev), store.ErrStale)
+			t.wantLive(r)
+		},
+	},
+	{
+		name: "by a token that was renewed comes too late once the newer one was used",
+		rule: "Update with another secret hash whose Prev is the stored one is ErrStale if UsedAt is set, and changes nothing: the holder of the newer token keeps the session.",
+		run: func(t *trial) {
+			r := t.have("a")[0]
+			old := r.Secret
+			r = t.renew(r)
+			lost := r // its answer never arrived, and the old token renews again
+			lost.Secret = store.HashSecret("renewed again")
+			t.update(lost, r.Secret)
+			t.wantLive(lost)
+			r = lost
+			r.UsedAt = r.RenewedAt.Add(time.Second)
+			t.touch("a", store.Touch{SeenAt: r.UsedAt, Secret: r.Secret})
+			r.SeenAt = r.UsedAt
+			for _, used := range []time.Time{{}, r.UsedAt} {
+				late := r
+				late.Secret, late.UsedAt, late.Data = store.HashSecret("late"), used, []byte("late")
+				t.wantError("Update that renews an old token", t.Update(t.ctx, late, r.Secret), store.ErrStale)
+				t.wantLive(r)
+			}
+			if r.Prev != old {
+				t.Fatalf("the token before the renewals is another")
+			}
+			t.wantLive(t.renew(r))
+		},
+	},
+	{
+		name: "is never late without a token before",
+		rule: "A renewal is too late by its Prev alone: one that has none, or another than the stored one, is written.",
+		run: func(t *trial) {
+			never := t.have("never")[0]
+			was := never.Secret
+			never.Secret = store.HashSecret("without a trace")
+			t.update(never, was)
+			t.wantLive(never)
+
+			r := pending(t.record("a"))
+			r.UsedAt = r.RenewedAt.Add(time.Second)
+			t.create(r)
+			for i, prev := range []store.Hash{store.HashSecret("another"), {}} {
+				was := r.Secret
+				r.Secret, r.Prev = store.HashSecret(fmt.Sprint("new ", i)), prev
+				t.update(r, was)
+				t.wantLive(r)
+			}
+			was = r.Secret
+			r.Secret = store.HashSecret("after none")
+			t.update(r, was)
 			t.wantLive(r)
 		},
 	},

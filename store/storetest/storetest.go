@@ -75,7 +75,7 @@ var subjects = []subject{
 	{name: "Caller", cases: callerCases},
 	{name: "Context", cases: contextCases},
 	{name: "Expiry", cases: slices.Concat(expiryCases, laterExpiryCases), waits: true},
-	{name: "Race", cases: raceCases},
+	{name: "Race", cases: slices.Concat(raceCases, renewalRaceCases)},
 	{name: "RevokeRace", cases: revokeRaceCases},
 	{name: "UnderWay", cases: underWayCases},
 	{name: "Subscribe", cases: subscribeCases},

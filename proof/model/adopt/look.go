@@ -1,35 +1,53 @@
 package main
 
+// arrive is where the request reads the old record.
+func (m *model) arrive(s *state, i int) {
+	key, p := m.actors[i].key, &s.Actors[i]
+	if key == renewed {
+		*p = actor{PC: look}
+		return
+	}
+	v := s.Visitors[key]
+	*p = actor{PC: look, Visitor: v, ID: key, Copy: v.Kind == tagged, After: s.PlainOut}
+	switch {
+	case v.Kind == nothing:
+		*p = actor{PC: done}
+	case v.Kind == tagged && v.Key != key && m.rules.copiesAreUntagged:
+		p.Visitor = visitor{Kind: untagged}
+	case v.Kind == tagged:
+		p.ID = v.ID
+	}
+}
+
 // look goes on from what was found in the session store.
 func (m *model) look(s *state, i int) {
 	key, p := m.actors[i].key, &s.Actors[i]
 	r, v := &s.Sessions[p.ID], p.Visitor
-	ours, token := v.Kind == tagged, m.presented(v, key)
+	creates := v.Kind == untagged || v.Kind == tagged && m.rules.taggedCreates
 	switch {
-	case key == renewed && !r.opens(key):
-		*p = actor{PC: done}
 	case r.Kind == reserved:
 		p.PC, p.Was = ask, r.Secret
 		if m.rules.asksOnlyFirst {
 			p.PC = tag_
 		}
-	case r.opens(token):
+	case r.opens(m.presented(v, key)), r.Kind == live && v.Kind == tagged && m.rules.tagWithoutSecret:
 		m.opened(s, i)
-		p.PC, p.Was, p.Pending = retag, r.Secret, r.pending()
-		p.First = r.pending() && r.Secret == token
-		if m.tag(p.ID, token) == v && !m.idle || key == renewed || m.rules.leave || m.rules.strip {
-			m.answer(s, i)
+		p.Was = r.Secret
+		if v.Kind == untagged && key != renewed {
+			p.PC = heal
+			return
 		}
-	case ours && !m.rules.secretStays && m.takesOver(r, v.Key, key):
-		p.PC, p.Was = takeOver_, r.Secret
-	case r.Kind == live, s.Tombstone[p.ID], ours && !m.rules.taggedCreates, v.Kind == pointer:
+		m.serve(s, i)
+	case key == renewed:
+		*p = actor{PC: done}
+	case r.Kind == live, s.Tombstone[p.ID], !creates:
 		p.PC = drop
 	case s.Off:
 		*p = actor{PC: done} // on plain nodes it stays what it is
 		if m.rules.refusalDrops {
 			p.PC = drop
 		}
-	case m.rules.tagsFirst && p.Visitor != m.tag(p.ID, key):
+	case m.rules.tagsFirst && v.Kind == untagged:
 		p.PC = tag_
 	case m.rules.asksOnlyAfter:
 		p.PC = create_
@@ -38,30 +56,17 @@ func (m *model) look(s *state, i int) {
 	}
 }
 
-// takesOver reports whether a record that carries the secret of another token says
-// that this one takes the place of the session's.
-func (m *model) takesOver(r *session, carried, key uint8) bool {
-	if r.Kind != live || carried == key {
-		return false
-	}
-	if m.rules.tagWithoutSecret {
-		return true
-	}
-	return r.Secret == carried || r.Prev == carried && !r.Used && !m.rules.tagIgnoresPrev
-}
-
-// answer is where a session that is open is used, and the request answered.
-func (m *model) answer(s *state, i int) {
+// serve is where a request has its session, and does what it came for. The first use
+// of a new token is written.
+func (m *model) serve(s *state, i int) {
 	key, p := m.actors[i].key, &s.Actors[i]
 	switch {
-	case p.First:
-		p.PC = use
 	case m.actors[i].does == newRenewal:
 		p.PC = renew
+	case m.idle, key == renewed && !s.Sessions[p.ID].Used:
+		p.PC = use
 	default:
-		if key == renewed {
-			s.NewCookie = true
-		}
+		s.NewCookie = s.NewCookie || key == renewed
 		*p = actor{PC: done}
 	}
 }
@@ -84,6 +89,8 @@ func (m *model) opened(s *state, i int) {
 		w = backUntagged
 	case s.PlainOut && key == 0 && p.After:
 		w = backPlain
+	case s.NewCookie && p.ID == 0 && key != renewed:
+		w = reopened
 	default:
 		return
 	}

@@ -52,8 +52,6 @@ var (
 // Rules are left out or changed, one at a time, to see what each is for. The zero
 // value is the protocol.
 type rules struct {
-	secretStays       bool // a copy comes with the secret that its tag carries, and takes nothing over
-	retiredRenews     bool // Update gives a session another secret in the name of a token that is retired
 	asBefore          bool // adoption as it was before there were tags
 	createsAgain      bool // a session that was adopted can be adopted again
 	noMark            bool // RevokeAll leaves no mark
@@ -65,10 +63,8 @@ type rules struct {
 	tagsFirst         bool // the tag is written before Create
 	taggedCreates     bool // and what is tagged may create
 	copiesAreUntagged bool // a tag counts under its own token only
-	tagWithoutSecret  bool // any other token of the session takes over
-	tagIgnoresPrev    bool // a tag does not match Prev
-	retagsFirst       bool // a tag is replaced before the session has the token's secret
-	retagsAsItCan     bool // a take-over goes on if the tag cannot be written
+	copiesOwnSecret   bool // a copy comes with the secret of its own token
+	tagWithoutSecret  bool // a tag opens its session, whatever the secret of that is
 	unseenIsOldest    bool // the limit ends what was not yet seen before all else
 	refusalDrops      bool // a refusal by a mark, or after AdoptUntil, deletes the old record
 	leave             bool // the old record is only read
@@ -85,15 +81,13 @@ type model struct {
 	idle     bool // each use writes the old record, as under IdleTimeout
 	iterable bool // RevokeEveryone deletes old records
 	limit    int  // of the user's sessions
-	thief    bool // others than the owner hold the old cookie: the owner may lose the session to them
-	orderly  bool // nothing is under way on a new node and on a plain one at once
 	browsers bool // tokens 0 and 1 are two browsers' old cookies
 	rules    rules
 }
 
 func (m *model) start() (s state) {
 	s.Visitors[0] = visitor{Kind: untagged}
-	s.Faults, s.Excused = m.faults, m.thief
+	s.Faults = m.faults
 	if m.browsers {
 		s.Visitors[1] = visitor{Kind: untagged}
 		s.Sessions[2] = session{Kind: live, Secret: nobody - 1, Prev: nobody, Seen: m.use(&s)}
@@ -146,8 +140,6 @@ var names = [...]string{" (a):", " (b):", " (c):", " (d):", " (e):"}
 // intent is the next step of an actor, if one is possible.
 func (m *model) intent(s *state, i int) (w write, words string, possible bool) {
 	switch does := m.actors[i].does; {
-	case m.orderly && s.Actors[i].PC == start && m.underWay(s, i):
-		return w, "", false
 	case does >= revokeCall:
 		return m.revoker(s, i)
 	case does >= plainWrite:
@@ -215,17 +207,6 @@ func (m *model) world(s state, to *explore.Steps[state]) {
 		n.Off = true
 		to.State(n, "AdoptUntil has come")
 	}
-}
-
-// underWay reports whether an actor is under way on a node of the other kind.
-func (m *model) underWay(s *state, i int) bool {
-	plain := func(r role) bool { return r.does >= plainWrite && r.does <= plainSignIn }
-	for j, role := range m.actors {
-		if plain(role) != plain(m.actors[i]) && s.Actors[j].began() {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *actor) began() bool { return p.PC != start && p.PC != done }

@@ -9,9 +9,9 @@ const (
 	ask
 	tag_
 	fill_
-	takeOver_
-	retag
+	heal
 	use
+	prolong
 	drop
 	undo
 	renew
@@ -37,94 +37,58 @@ func (m *model) request(s *state, i int) (w write, words string) {
 		return w, "hears that RevokeEveryone was never called"
 	case create_:
 		return write{Kind: create, ID: p.ID, Key: key}, "Create"
-	case tag_:
-		v := m.tag(p.ID, key)
-		if m.needsTag(p.Visitor, v) {
-			return write{Kind: commit, Key: key, Visitor: v}, "visitors' store: " + v.String()
+	case tag_, heal, prolong:
+		if m.rules.leave {
+			return w, "writes no tag"
 		}
-		return w, "has nothing to tag"
-	case fill_:
-		return write{Kind: fill, ID: p.ID, Key: m.presented(p.Visitor, key), Prev: m.carried(p.Visitor, key), Was: p.Was}, "fills the reservation"
-	case takeOver_:
-		return write{Kind: takeOver, ID: p.ID, Key: key, Prev: m.carried(p.Visitor, key), Was: p.Was}, "its token takes the place of the session's"
-	case retag:
-		v := m.tag(p.ID, m.presented(p.Visitor, key))
+		v := m.tag(p.Visitor, key)
 		return write{Kind: commit, Key: key, Visitor: v}, "visitors' store: " + v.String()
+	case fill_:
+		return write{Kind: fill, ID: p.ID, Key: m.presented(p.Visitor, key), Prev: nobody, Was: p.Was}, "fills the reservation"
 	case use:
-		return write{Kind: touch, ID: p.ID, Key: m.presented(p.Visitor, key)}, "notes the first use of its token"
+		return write{Kind: touch, ID: p.ID, Key: m.presented(p.Visitor, key)}, "Touch"
 	case drop:
 		return write{Kind: remove, Key: key}, "deletes the old record"
 	case undo:
 		return write{Kind: revokeOne, ID: p.ID}, "takes the reservation back"
 	case renew:
-		return write{Kind: takeOver, ID: p.ID, Key: renewed, Prev: m.presented(p.Visitor, key), Was: p.Was}, "renews the token"
+		return write{Kind: newSecret, ID: p.ID, Key: renewed, Prev: m.presented(p.Visitor, key), Was: p.Was}, "renews the token"
 	}
 	panic("unreachable")
 }
 
-// tag is what adoption leaves in the visitors' store.
-func (m *model) tag(id, key uint8) visitor {
-	if m.rules.strip {
-		return visitor{Kind: pointer}
-	}
-	return visitor{tagged, id, key}
-}
-
-// needsTag reports whether a record must be tagged before the session is filled. If it
-// is tagged already then it keeps its tag until then: the secret in it proves that this
-// token takes the place of the one that it was tagged under.
-func (m *model) needsTag(v, own visitor) bool {
+// tag is what adoption leaves in the visitors' store. A tag that is there stays.
+func (m *model) tag(v visitor, key uint8) visitor {
 	switch {
-	case m.rules.leave:
-		return false
-	case m.rules.retagsFirst:
-		return v != own
+	case m.rules.strip:
+		return visitor{Kind: pointer}
+	case v.Kind == tagged:
+		return v
 	}
-	return v.Kind == untagged
+	return visitor{tagged, key, key}
 }
 
-// carried returns the token whose secret the old record carries, if that is to be
-// replaced by the secret of this one.
-func (m *model) carried(v visitor, key uint8) uint8 {
-	if v.Kind == tagged && v.Key != m.presented(v, key) && !m.rules.tagWithoutSecret {
-		return v.Key
-	}
-	return nobody
-}
-
-// presented returns the token whose secret the request comes with.
+// presented returns the token whose secret the request comes with: the one that its
+// record was tagged under.
 func (m *model) presented(v visitor, key uint8) uint8 {
-	if m.rules.secretStays && v.Kind == tagged {
+	if v.Kind == tagged && !m.rules.copiesOwnSecret {
 		return v.Key
 	}
 	return key
 }
 
-// proceed says how the request goes on after that.
+// proceed says how the request goes on after that. After most failures it is
+// answered with 503.
 func (m *model) proceed(s *state, i int, a answer) {
 	key, p := m.actors[i].key, &s.Actors[i]
 	finish := func() { *p = actor{PC: done} }
-	if a == failed && p.PC != retag {
-		finish() // 503
+	if a == failed && p.PC != heal {
+		finish()
 		return
 	}
 	switch p.PC {
 	case start:
-		if key == renewed {
-			*p = actor{PC: look}
-			return
-		}
-		v := s.Visitors[key]
-		*p = actor{PC: look, Visitor: v, ID: key, Copy: v.Kind == tagged, After: s.PlainOut}
-		switch {
-		case v.Kind == tagged && v.Key != key && m.rules.copiesAreUntagged:
-			p.Visitor = visitor{Kind: untagged}
-		case v.Kind == tagged:
-			p.ID = v.ID
-		}
-		if v.Kind == nothing {
-			finish()
-		}
+		m.arrive(s, i)
 	case look:
 		m.look(s, i)
 	case askFirst:
@@ -134,12 +98,7 @@ func (m *model) proceed(s *state, i int, a answer) {
 		}
 	case create_:
 		switch a {
-		case ok:
-			p.PC, p.Was = ask, s.Sessions[p.ID].Secret
-			if m.rules.asksOnlyFirst {
-				p.PC = tag_
-			}
-		case exists:
+		case ok, exists:
 			p.PC = look
 		case revoked:
 			p.PC = drop
@@ -162,39 +121,19 @@ func (m *model) proceed(s *state, i int, a answer) {
 		if m.rules.tagsFirst {
 			p.PC = create_
 		}
-		if own := m.tag(p.ID, key); m.needsTag(p.Visitor, own) {
-			p.Visitor = own
-		}
+		p.Visitor = m.tag(p.Visitor, key)
 	case fill_:
-		switch a {
-		case ok:
-			if m.carried(p.Visitor, key) != nobody {
-				p.PC = look // it has taken the place of another
-				return
-			}
-			m.opened(s, i)
-			if m.actors[i].does == newRenewal {
-				p.PC, p.Was = renew, m.presented(p.Visitor, key)
-				return
-			}
-			finish()
-		case stale:
-			p.PC = look
-		default:
-			p.PC = drop
-		}
-	case takeOver_:
 		p.PC = look
-	case retag:
-		if a == failed && p.Pending && !m.rules.retagsAsItCan {
-			finish() // 503: a renewal on a plain node would copy the tag of the token before
+	case heal:
+		p.Visitor = m.tag(p.Visitor, key)
+		m.serve(s, i)
+	case use:
+		s.NewCookie = s.NewCookie || key == renewed && a == ok
+		if m.idle && key != renewed && a == ok {
+			p.PC = prolong
 			return
 		}
-		p.Visitor = m.tag(p.ID, m.presented(p.Visitor, key))
-		m.answer(s, i)
-	case use:
-		p.First = false
-		m.answer(s, i)
+		finish()
 	case renew:
 		if a == ok && s.Cookie == key {
 			s.Cookie = renewed
@@ -205,7 +144,7 @@ func (m *model) proceed(s *state, i int, a answer) {
 		if m.rules.refusalDrops {
 			p.PC = drop
 		}
-	case drop:
+	case drop, prolong:
 		finish()
 	}
 }

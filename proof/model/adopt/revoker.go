@@ -23,18 +23,19 @@ func (m *model) revoker(s *state, i int) (w write, words string, possible bool) 
 }
 
 // everyone returns what RevokeEveryone does, in order.
-func (m *model) everyone() (order []write) {
-	if !m.rules.asBefore && !m.rules.markLast {
-		order = append(order, write{Kind: markEveryone})
-	}
+func (m *model) everyone() []write {
+	mark, all := write{Kind: markEveryone}, write{Kind: wipe}
+	var records []write
 	if m.iterable {
-		order = append(order, write{Kind: remove, Key: 0}, write{Kind: remove, Key: 1})
+		records = []write{{Kind: remove, Key: 0}, {Kind: remove, Key: 1}}
 	}
-	order = append(order, write{Kind: wipe})
-	if m.rules.markLast {
-		order = append(order, write{Kind: markEveryone})
+	switch {
+	case m.rules.asBefore:
+		return append(records, all)
+	case m.rules.markLast:
+		return append([]write{all}, append(records, mark)...)
 	}
-	return order
+	return append([]write{mark, all}, records...)
 }
 
 // proceedRevoker says how it goes on. After a failure it is called again.

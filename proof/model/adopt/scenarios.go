@@ -8,11 +8,10 @@ import (
 
 // A story is who acts and in which circumstances, and what cannot be had then.
 type story struct {
-	name           string
-	model          model
-	limits         []string
-	takeOverLimits []string // if a token takes over from the one before
-	long           bool
+	name   string
+	model  model
+	limits []string
+	long   bool
 }
 
 var stories = []story{
@@ -58,18 +57,16 @@ var stories = []story{
 		actors: []role{request0, request0, request0, write0, write0}, faults: 2, idle: true}},
 	{name: "nobody revokes, plain renewal", long: true, model: model{
 		actors: []role{request0, request0, request1, request1, renewal0}, faults: 2}},
-	{name: "two plain renewals, nothing of both kinds of nodes at once", model: model{
-		actors: []role{request0, request1, request2, renewal0, renewal1}, faults: 2, orderly: true}},
-	{name: "two plain renewals", takeOverLimits: []string{isSignedOut, isPlainOut}, model: model{
+	{name: "two plain renewals", model: model{
 		actors: []role{request0, request1, request2, renewal0, renewal1}, faults: 2}},
-	{name: "two plain renewals, each use prolongs", takeOverLimits: []string{isSignedOut, isPlainOut}, model: model{
+	{name: "two plain renewals, each use prolongs", model: model{
 		actors: []role{request0, request1, request2, renewal0, renewal1}, faults: 1, idle: true}},
-	{name: "two plain renewals, plain write", takeOverLimits: []string{isSignedOut}, model: model{
+	{name: "two plain renewals, plain write", model: model{
 		actors: []role{request0, request1, write1, renewal0, renewal1}, faults: 2}},
 	{name: "two plain renewals, Revoke", limits: []string{isBackUntagged}, model: model{
 		actors: []role{request0, request2, revokeIt, renewal0, renewal1}, faults: 1, forgets: true}},
 	{name: "renewal on a new node, and the old cookie goes on", model: model{
-		actors: []role{renewalOnNew, requestRenewed, request0, request1, renewal0}, faults: 1, thief: true}},
+		actors: []role{renewalOnNew, requestRenewed, request0, request1, renewal0}, faults: 1}},
 	{name: "limit", model: model{
 		actors: []role{request0, request0, request1, request1}, faults: 1, limit: 2, browsers: true}},
 	{name: "AdoptUntil", model: model{
@@ -106,26 +103,19 @@ var controls = []control{
 	{"the tag is written first", rules{tagsFirst: true}, "Revoke", []string{isSignedOut}},
 	{"the tag is written first, and may create", rules{tagsFirst: true, taggedCreates: true}, "Revoke, store lost", []string{isBackOne + afterLoss}},
 	{"a copy counts as untagged", rules{copiesAreUntagged: true}, "Revoke, plain renewal", []string{isBackTagged}},
+	{"a copy comes with the secret of its own token", rules{copiesOwnSecret: true}, "nobody revokes, plain renewal", []string{isSignedOut}},
+	{"a tag opens its session whatever the secret", rules{tagWithoutSecret: true}, "renewal on a new node, and the old cookie goes on", []string{isReopened}},
 	{"the limit ends first what was not yet seen", rules{unseenIsOldest: true}, "limit", []string{isEvictedUnseen}},
 	{"a refusal by a mark deletes the old record", rules{refusalDrops: true}, "RevokeAll, then a sign-in on a plain node", []string{isSignInLost}},
 	{"the end of AdoptUntil deletes the old record", rules{refusalDrops: true}, "AdoptUntil", []string{isPlainOut}},
 	{"the old record is only read", rules{leave: true}, "RevokeAll, store lost", []string{isBackAll + afterLoss}},
 	{"the old record is only read", rules{leave: true}, "Revoke, plain renewal", []string{isBackUntagged}},
 	{"the old record loses the user", rules{strip: true}, "Revoke", []string{isPlainOut}},
-
-	{"any tag of the session takes over", rules{tagWithoutSecret: true}, "renewal on a new node, and the old cookie goes on", []string{isTakenAway}},
-	{"a retired token takes over", rules{retiredRenews: true}, "renewal on a new node, and the old cookie goes on", []string{isTakenAway}},
-	{"a tag does not match Prev", rules{tagIgnoresPrev: true}, "two plain renewals, nothing of both kinds of nodes at once", []string{isSignedOut}},
-	{"the tag is replaced before the session's secret", rules{retagsFirst: true}, "nobody revokes, plain renewal", []string{isSignedOut}},
-	{"a take-over goes on without its tag", rules{retagsAsItCan: true}, "two plain renewals, nothing of both kinds of nodes at once", []string{isSignedOut}},
 }
 
 func scenarios() (all []explore.Scenario) {
 	for _, s := range stories {
-		all = append(all, s.scenario("the protocol", rules{}, slices.Concat(s.limits, s.takeOverLimits)))
-	}
-	for _, s := range stories {
-		all = append(all, s.scenario("the secret stays in the tag", rules{secretStays: true}, s.limits))
+		all = append(all, s.scenario("the protocol", rules{}, s.limits))
 	}
 	for _, c := range controls {
 		s := stories[slices.IndexFunc(stories, func(s story) bool { return s.name == c.story })]

@@ -41,9 +41,6 @@ func (r session) opens(token uint8) bool {
 	return r.Kind == live && (r.Secret == token || r.Prev == token && !r.Used)
 }
 
-// pending reports whether the token before still opens the session.
-func (r session) pending() bool { return r.Prev != nobody && !r.Used }
-
 const (
 	maxActors = 5
 	maxLate   = 2
@@ -92,8 +89,6 @@ type actor struct {
 	Copy    bool    // it was tagged then
 	ID      uint8
 	Was     uint8 // the secret as it was found
-	Pending bool  // the session had not seen the first use of its token
-	First   bool  // this is the first use
 	Across  bool  // it was under way when the session store was lost
 	After   bool  // it began after a plain node had answered a sign-out
 }
@@ -113,7 +108,7 @@ const (
 const (
 	backExposed wrong = 50 + iota
 	overwritten
-	takenAway
+	reopened
 	evictedUnseen
 )
 
@@ -129,7 +124,7 @@ func (w wrong) String() string {
 		backPlain:     isBackPlain,
 		backExposed:   isBackExposed,
 		overwritten:   isOverwritten,
-		takenAway:     isTakenAway,
+		reopened:      isReopened,
 		evictedUnseen: isEvictedUnseen,
 	}[w]
 }
@@ -143,7 +138,7 @@ const (
 	isBackPlain     = "back after a sign-out on a plain node"
 	isBackExposed   = "back after a loss of the store, by a record or a request from before its tag"
 	isOverwritten   = "adoption overwrites what was saved since"
-	isTakenAway     = "an old cookie takes a session that was renewed on a new node"
+	isReopened      = "an old cookie opens a session after the token of a renewal on a new node was used"
 	isEvictedUnseen = "the limit ends a session that is being adopted, and keeps one that was used before it"
 	isSignedOut     = "signed out on new nodes, and nobody has revoked"
 	isPlainOut      = "signed out on plain nodes, and nobody has revoked"

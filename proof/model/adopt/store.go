@@ -15,8 +15,8 @@ const (
 	commit  // to the visitors' store
 	remove  // from the visitors' store
 	create
-	fill     // Update of a reservation
-	takeOver // Update to another secret
+	fill      // Update of a reservation
+	newSecret // Update to another secret
 	touch
 	revokeOne
 	revokeAll
@@ -66,23 +66,21 @@ func (m *model) apply(s *state, w write) answer {
 			*r = session{Kind: live, Secret: w.Key, Prev: nobody}
 		}
 		s.Once[w.ID] = true
-	case fill, takeOver:
+	case fill, newSecret:
 		switch {
 		case r.Kind == none:
 			return missing
-		case r.Secret != w.Was, r.Used && r.Prev == w.Prev && !m.rules.retiredRenews:
+		case r.Secret != w.Was:
 			return stale
 		case w.Kind == fill && r.Kind == live:
 			s.Wrong = overwritten
 		}
-		if w.Kind == takeOver && s.NewCookie && w.Key != renewed && r.Secret == renewed {
-			s.Wrong = takenAway
-		}
 		*r = session{Kind: live, Secret: w.Key, Prev: w.Prev, Seen: m.use(s)}
 	case touch:
-		if r.Kind == live && r.Secret == w.Key && r.Prev != nobody {
-			r.Used = true
+		if r.Kind == none {
+			return missing
 		}
+		r.Used = r.Used || r.Secret == w.Key && r.Prev != nobody
 	case revokeOne:
 		if r.Kind == none {
 			return missing

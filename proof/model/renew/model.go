@@ -114,7 +114,6 @@ type rules struct {
 	provenForgets  bool // a renewal with proof stores no Prev
 	provenPends    bool // it stores Prev as any renewal
 	retiredRenews  bool // Update lets a retired token renew
-	strangersWait  bool // within a minute of a renewal, a token that is neither sets no cookie
 	tombstoneBare  bool // a tombstone keeps no Prev
 	retiredLogsOut bool // a sign-out with a retired token ends nothing
 }

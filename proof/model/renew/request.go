@@ -37,7 +37,6 @@ func (m *model) find(s *state, i int) {
 		q.Cookie = s.Issued
 	case does != writes && does != renews:
 	case revoked, retired && s.JustUse:
-	case !retired && s.R.Live && s.R.Renewed && m.rules.strangersWait && q.Token < visitor:
 	case q.Token != visitor:
 		q.Cookie = visitor
 	}

@@ -11,7 +11,6 @@ type story struct {
 	name   string
 	model  model
 	limits []string
-	waits  bool // the limits go if a token that is neither sets no cookie within a minute
 }
 
 var stories = []story{
@@ -24,8 +23,8 @@ var stories = []story{
 	{name: "Revoke", model: model{does: []uint8{writes, renews, revokes, reads}, faults: 1, losses: 1}},
 	{name: "proof", model: model{does: []uint8{writes, writes, proves, reads}}},
 	{name: "proof and renewal at once", limits: []string{isSignedOut}, model: model{does: []uint8{writes, proves, renews, reads}}},
-	{name: "proof and renewal, one after the other", limits: []string{isSignedOut}, waits: true, model: model{does: []uint8{writes, proves, renews, reads}, calm: true}},
-	{name: "two proofs", limits: []string{isSignedOut}, waits: true, model: model{does: []uint8{writes, proves, proves, writes}}},
+	{name: "proof and renewal, one after the other", limits: []string{isSignedOut}, model: model{does: []uint8{writes, proves, renews, reads}, calm: true}},
+	{name: "two proofs", limits: []string{isSignedOut}, model: model{does: []uint8{writes, proves, proves, writes}}},
 	{name: "proof and logout", model: model{does: []uint8{writes, proves, logsOut, reads}}},
 	{name: "thief, renewal", model: model{does: []uint8{thiefReads, renews, reads, reads}, faults: 1, losses: 1}},
 	{name: "thief, proof", model: model{does: []uint8{thiefReads, thiefReads, proves, reads}}},
@@ -57,27 +56,9 @@ var controls = []control{
 	{"a sign-out with a retired token ends nothing", rules{retiredLogsOut: true}, "logout", []string{isLiving}},
 }
 
-// A variant is a set of rules that holds.
-type variant struct {
-	name  string
-	rules rules
-}
-
-var variants = []variant{
-	{"the protocol", rules{}},
-	{"a token that is neither sets no cookie within a minute", rules{strangersWait: true}},
-	{"a token that is neither sets no cookie within a minute, and only who holds the token before waits to renew", rules{strangersWait: true, prevWaits: true}},
-}
-
 func scenarios() (all []explore.Scenario) {
-	for _, v := range variants {
-		for _, s := range stories {
-			limits := s.limits
-			if s.waits && v.rules.strangersWait {
-				limits = nil
-			}
-			all = append(all, s.scenario(v.name, v.rules, limits))
-		}
+	for _, s := range stories {
+		all = append(all, s.scenario("the protocol", rules{}, s.limits))
 	}
 	for _, c := range controls {
 		s := stories[slices.IndexFunc(stories, func(s story) bool { return s.name == c.story })]

@@ -1,10 +1,11 @@
-package revoke_test
+package adoption
 
 import (
 	"context"
 	"encoding/gob"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,79 +13,11 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
-
-// visitorsTap is a visitors' store that fails, and lets a test act before a step.
-type visitorsTap struct {
-	*memstore.MemStore
-	mu     sync.Mutex
-	fail   error // what Commit returns
-	onNext func()
-}
-
-func (v *visitorsTap) Commit(token string, b []byte, expiry time.Time) error {
-	v.mu.Lock()
-	fail, act := v.fail, v.onNext
-	v.onNext = nil
-	v.mu.Unlock()
-	if act != nil {
-		act()
-	}
-	if fail != nil {
-		return fail
-	}
-	return v.MemStore.Commit(token, b, expiry)
-}
-
-func (v *visitorsTap) setFail(err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.fail = err
-}
-
-// deployment is an application that has just come to revoke: plain is a node as it
-// was before, app one as it is now, over the same visitors' store.
-type deployment struct {
-	app, plain *testapp.App
-	visitors   *visitorsTap
-}
-
-// deploy is for the inside of a synctest bubble.
-func deploy(t *testing.T, st store.Store, set ...func(*scs.SessionManager)) deployment {
-	t.Helper()
-	visitors := &visitorsTap{MemStore: memstore.NewWithCleanupInterval(0)}
-	manager := func() *scs.SessionManager {
-		sm := testapp.NewSCS()
-		sm.Store = visitors
-		for _, set := range set {
-			set(sm)
-		}
-		return sm
-	}
-	return deployment{testapp.Over(manager(), st), testapp.Over(manager(), nil), visitors}
-}
-
-// signedInBefore returns a browser of the new node in which ann signed in on a
-// plain one.
-func (d deployment) signedInBefore(t *testing.T) *testapp.Browser {
-	t.Helper()
-	return d.app.BrowserWith(t, d.plain.SignedIn(t, "ann").Cookie)
-}
-
-func bubble(test func(t *testing.T)) func(t *testing.T) {
-	return func(t *testing.T) { synctest.Test(t, test) }
-}
-
-func withIdle(d time.Duration) func(*scs.SessionManager) {
-	return func(sm *scs.SessionManager) { sm.IdleTimeout = d }
-}
-
-func withHashes(sm *scs.SessionManager) { sm.HashTokenInStore = true }
 
 // TestAdoption shows that whoever was signed in before stays so, on the new node
 // and on a plain one, with the cookie that they have.
@@ -96,7 +29,7 @@ func TestAdoption(t *testing.T) {
 		"hashed and idle":    {withHashes, withIdle(time.Hour)},
 		"an own cookie name": {func(sm *scs.SessionManager) { sm.Cookie.Name = "id" }},
 	} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			d := deploy(t, store.NewMemory(), set...)
 			b := d.signedInBefore(t)
 			b.App = d.plain
@@ -132,193 +65,6 @@ func TestAdoption(t *testing.T) {
 			}
 		}))
 	}
-}
-
-// TestOldCookieIsNoWayBack shows that no revocation leaves an old cookie open,
-// whatever is forgotten, fails, or is under way.
-func TestOldCookieIsNoWayBack(t *testing.T) {
-	pushOut := func(t *testing.T, d deployment) {
-		for range store.MaxTombstones + 5 {
-			d.app.SignedIn(t, "ann").Post("/logout")
-		}
-	}
-	everyone := func(t *testing.T, d deployment) {
-		if err := d.app.Sessions.RevokeEveryone(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}
-	for name, end := range map[string]func(t *testing.T, d deployment, b *testapp.Browser){
-		"its tombstone is forgotten": func(t *testing.T, d deployment, b *testapp.Browser) {
-			b.Get("/me")
-			if err := d.app.Sessions.Revoke(context.Background(), "ann", d.app.List(t, "ann")[0].ID); err != nil {
-				t.Error(err)
-			}
-			pushOut(t, d)
-		},
-		"the visitors' store failed meanwhile, and its tombstone is forgotten": func(t *testing.T, d deployment, b *testapp.Browser) {
-			d.visitors.setFail(errors.New("down"))
-			b.Get("/me")
-			d.app.Sessions.RevokeAll(context.Background(), "ann")
-			d.visitors.setFail(nil)
-			time.Sleep(time.Second) // a sign-in of that very moment would be refused
-			pushOut(t, d)
-		},
-		"all was revoked before its first request": func(t *testing.T, d deployment, b *testapp.Browser) {
-			if _, err := d.app.Sessions.RevokeAll(context.Background(), "ann"); err != nil {
-				t.Error(err)
-			}
-		},
-		"all others were revoked before its first request": func(t *testing.T, d deployment, b *testapp.Browser) {
-			if got := d.app.SignedIn(t, "ann").Delete(testapp.APIPath); got.Status != http.StatusOK {
-				t.Errorf("%d %s", got.Status, got.Body)
-			}
-		},
-		"all is revoked while it is adopted": func(t *testing.T, d deployment, b *testapp.Browser) {
-			d.visitors.onNext = func() { d.app.Sessions.RevokeAll(context.Background(), "ann") }
-			b.Get("/me")
-		},
-		"everyone was revoked": func(t *testing.T, d deployment, b *testapp.Browser) {
-			b.Get("/me")
-			everyone(t, d)
-		},
-		"everyone was revoked before its first request": func(t *testing.T, d deployment, b *testapp.Browser) { everyone(t, d) },
-		"everyone is revoked while it is adopted": func(t *testing.T, d deployment, b *testapp.Browser) {
-			d.visitors.onNext = func() { everyone(t, d) }
-			b.Get("/me")
-		},
-		"its deadline was brought forward": func(t *testing.T, d deployment, b *testapp.Browser) {
-			d.app.Handle("POST /shorten", func(w http.ResponseWriter, r *http.Request) {
-				d.app.SCS.SetDeadline(r.Context(), time.Now().Add(-time.Second))
-			})
-			b.Get("/me")
-			b.Post("/shorten")
-		},
-		"it was renewed": func(t *testing.T, d deployment, b *testapp.Browser) {
-			b.Post("/renew")
-			if !b.Opens() { // its first use
-				t.Error("the renewed token does not open")
-			}
-		},
-	} {
-		t.Run(name, bubble(func(t *testing.T) {
-			d := deploy(t, store.NewMemory())
-			b := d.signedInBefore(t)
-			old := b.Cookie
-			end(t, d, b)
-			for range 2 {
-				if d.app.BrowserWith(t, old).Opens() {
-					t.Error("the old cookie opens")
-				}
-			}
-		}))
-	}
-}
-
-// TestLateAdoptionIsNoWayBack lets the Create of an adoption fail for its caller, and
-// take effect after everyone was revoked, or the process end before it has looked.
-func TestLateAdoptionIsNoWayBack(t *testing.T) {
-	down := errors.New("no answer")
-	t.Run("Create takes effect later", bubble(func(t *testing.T) {
-		st := store.NewMemory()
-		late := &lateCreate{Store: st, err: down}
-		d := deploy(t, late)
-		b := d.signedInBefore(t)
-		if got := b.Get("/me"); got.Status != http.StatusServiceUnavailable {
-			t.Fatalf("%d", got.Status)
-		}
-		if err := d.app.Sessions.RevokeEveryone(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		late.takeEffect(t)
-		checkDead(t, d, b.Cookie)
-	}))
-	for _, method := range []string{"RevokedEveryone", "Update"} {
-		t.Run("the process ends before "+method, bubble(func(t *testing.T) {
-			tap := &failing{Store: store.NewMemory(), method: method, err: down}
-			d := deploy(t, tap)
-			b := d.signedInBefore(t)
-			if got := b.Get("/me"); got.Status != http.StatusServiceUnavailable {
-				t.Fatalf("%d", got.Status)
-			}
-			tap.method = ""
-			if err := d.app.Sessions.RevokeEveryone(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-			checkDead(t, d, b.Cookie)
-		}))
-	}
-}
-
-// checkDead tries an old cookie, and every token that its holder can make of it.
-func checkDead(t *testing.T, d deployment, old string) {
-	t.Helper()
-	cookies := []string{old}
-	for record := range d.records(t) {
-		cookies = append(cookies, record.User+"."+record.ID+"."+old)
-	}
-	for _, cookie := range cookies {
-		if d.app.BrowserWith(t, cookie).Opens() {
-			t.Errorf("the cookie %q opens", cookie)
-		}
-	}
-	if n := len(d.app.List(t, "ann")); n != 0 {
-		t.Errorf("%d sessions in the list", n)
-	}
-}
-
-func (d deployment) records(t *testing.T) func(func(store.Record) bool) {
-	return func(yield func(store.Record) bool) {
-		d.app.SCS.Iterate(context.Background(), func(ctx context.Context) error {
-			parts := strings.Split(strings.TrimPrefix(d.app.SCS.Token(ctx), "~"), ".")
-			if len(parts) == 2 {
-				yield(store.Record{User: parts[0], ID: parts[1]})
-			}
-			return nil
-		})
-	}
-}
-
-// lateCreate has the first Create fail, and take effect when told.
-type lateCreate struct {
-	store.Store
-	err    error
-	record *store.Record
-}
-
-func (l *lateCreate) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
-	if l.record == nil {
-		l.record = &r
-		return nil, l.err
-	}
-	return l.Store.Create(ctx, r, limit)
-}
-
-func (l *lateCreate) takeEffect(t *testing.T) {
-	t.Helper()
-	if _, err := l.Store.Create(context.Background(), *l.record, store.Limit{}); err != nil {
-		t.Logf("the late Create was refused: %v", err)
-	}
-}
-
-// failing has one method fail.
-type failing struct {
-	store.Store
-	method string
-	err    error
-}
-
-func (f *failing) RevokedEveryone(ctx context.Context) (time.Time, error) {
-	if f.method == "RevokedEveryone" {
-		return time.Time{}, f.err
-	}
-	return f.Store.RevokedEveryone(ctx)
-}
-
-func (f *failing) Update(ctx context.Context, r store.Record, was store.Hash) error {
-	if f.method == "Update" {
-		return f.err
-	}
-	return f.Store.Update(ctx, r, was)
 }
 
 type cart struct{ Books int }
@@ -388,7 +134,7 @@ func TestAdoptUntil(t *testing.T) {
 		"under encryption":               {true, 0, false},
 		"under encryption, if it is set": {true, time.Hour, true},
 	} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			var st store.Store = store.NewMemory()
 			if c.encrypted {
 				st = testapp.Encrypted(t, st)
@@ -413,7 +159,7 @@ func TestAdoptUntil(t *testing.T) {
 // it now and then, and once cannot write what they should: it stays one session.
 func TestOverlap(t *testing.T) {
 	for name, set := range map[string][]func(*scs.SessionManager){"": nil, "idle timeout": {withIdle(time.Hour)}} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			d := deploy(t, store.NewMemory(), set...)
 			b := d.signedInBefore(t)
 			seen := []string{b.Cookie}
@@ -546,4 +292,29 @@ func TestAdoptionGoesOn(t *testing.T) {
 			break
 		}
 	}
+}
+
+// TestEvictionByAdoption shows that a session that has to go for an adopted one
+// is in the log.
+func TestEvictionByAdoption(t *testing.T) {
+	testapp.EachStore(t, func(t *testing.T, st store.Store) {
+		s := testapp.New(t, st)
+		s.Sessions.MaxPerUser, s.Sessions.AdoptUntil = 1, time.Now().Add(time.Hour)
+		first, b := s.SignedIn(t, "ann"), s.Browser(t)
+		b.App = s.Before(t)
+		b.Post("/login?user=ann")
+		b.App = s
+		if got := b.Get("/me"); got.Body != "ann" {
+			t.Fatalf("%d %q", got.Status, got.Body)
+		}
+		if got := s.Log.Take(t); !slices.Equal(got, []revoke.Kind{revoke.SignedIn, revoke.Evicted, revoke.Adopted}) {
+			t.Errorf("logged %v", got)
+		}
+		if first.Opens() {
+			t.Error("the session that was to go for the adopted one lives")
+		}
+		if got := first.Get(testapp.APIPath); got.Code(t) != "session_revoked" || !strings.Contains(got.Body, revoke.ReasonEvicted) {
+			t.Errorf("its holder is told %s", got.Body)
+		}
+	})
 }

@@ -14,7 +14,7 @@ import (
 // TestLostRenewal shows that whoever lost the answer to a renewal stays signed in,
 // and that the old token is over as soon as the new one is used.
 func TestLostRenewal(t *testing.T) {
-	bubble(func(t *testing.T) {
+	testapp.Bubble(func(t *testing.T) {
 		app := testapp.InBubble(store.NewMemory())
 		b := app.SignedIn(t, "ann")
 		renewed := app.BrowserWith(t, b.Send("POST", "/renew").Cookie.Value) // an answer that b never sees
@@ -43,7 +43,7 @@ func TestLostRenewal(t *testing.T) {
 // TestRenewalsAtOnce shows that of two renewals within a minute the second is
 // skipped, its data is saved, and no order of the answers signs the browser out.
 func TestRenewalsAtOnce(t *testing.T) {
-	bubble(func(t *testing.T) {
+	testapp.Bubble(func(t *testing.T) {
 		app := testapp.InBubble(store.NewMemory())
 		app.Handle("POST /renew-and-put", func(w http.ResponseWriter, r *http.Request) {
 			app.SCS.RenewToken(r.Context())
@@ -64,7 +64,7 @@ func TestRenewalsAtOnce(t *testing.T) {
 // once, and that a request that was sent with it at the same time does not sign the
 // browser out.
 func TestRenewalWithProof(t *testing.T) {
-	bubble(func(t *testing.T) {
+	testapp.Bubble(func(t *testing.T) {
 		app := testapp.InBubble(store.NewMemory())
 		app.Handle("POST /step-up", func(w http.ResponseWriter, r *http.Request) {
 			if err := app.Sessions.Reauthenticated(r.Context()); err != nil {
@@ -98,7 +98,7 @@ func TestRetiredTokenLocksNobodyOut(t *testing.T) {
 			owner.Delete(testapp.APIPath)
 		},
 	} {
-		t.Run(name, bubble(func(t *testing.T) {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
 			app := testapp.InBubble(store.NewMemory())
 			app.Handle("POST /log-out", func(w http.ResponseWriter, r *http.Request) { app.Sessions.Logout(r.Context()) })
 			owner := app.SignedIn(t, "ann")
@@ -156,7 +156,7 @@ func TestRevokedBeforeItsFirstUse(t *testing.T) {
 // TestForgedSecretTellsNothing shows that a forged token of a live session is
 // answered as one of no session, visitor's cookie included.
 func TestForgedSecretTellsNothing(t *testing.T) {
-	bubble(func(t *testing.T) {
+	testapp.Bubble(func(t *testing.T) {
 		app := testapp.InBubble(store.NewMemory())
 		b := app.SignedIn(t, "ann")
 		forged := b.UserKey() + "." + b.ID() + "." + b.Secret()[1:] + "A"

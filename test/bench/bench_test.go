@@ -1,4 +1,4 @@
-package revoke_test
+package bench
 
 import (
 	"context"
