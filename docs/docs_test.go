@@ -95,6 +95,30 @@ func TestMistakesAreSaidSo(t *testing.T) {
 	}
 }
 
+// TestNamesAreDocumented shows that the documents have each name that clients and
+// logs see.
+func TestNamesAreDocumented(t *testing.T) {
+	for _, c := range []struct{ what, file, pattern, document string }{
+		{"problem code", "problem.go", `code\w+ += "(\w+)"`, "docs/http-api.md"},
+		{"field of a problem", "problem.go", "json:\"(revoked_at|reason|max_age|count)", "docs/http-api.md"},
+		{"field of a session", "session.go", "json:\"(\\w+)", "docs/http-api.md"},
+		{"reason of a revocation", "event.go", `Reason\w+ += "(\w+)"`, "docs/http-api.md"},
+		{"kind of event", "event.go", `Kind = "(\w+)"`, "docs/security.md"},
+		{"reason of an alarm", "suspicion.go", `Reason\w+ += "(\w+)"`, "docs/security.md"},
+	} {
+		names := regexp.MustCompile(c.pattern).FindAllStringSubmatch(read(t, c.file), -1)
+		if len(names) < 4 {
+			t.Errorf("only %d names of a %s found", len(names), c.what)
+		}
+		text := read(t, c.document)
+		for _, name := range names {
+			if !strings.Contains(text, "`"+name[1]+"`") && !strings.Contains(text, `"`+name[1]+`":`) {
+				t.Errorf("%s does not have the %s %s", c.document, c.what, name[1])
+			}
+		}
+	}
+}
+
 // documents returns the names of all documents that a reader is led to.
 func documents(t *testing.T) (names []string) {
 	t.Helper()
