@@ -80,21 +80,23 @@ func (r Record) expiry() time.Time {
 	return r.ExpiresAt
 }
 
-// Opens reports whether a token's secret opens the session, or has opened the one in
-// whose place the tombstone is: its secret does, and so does the one before the last
-// renewal until the new one is used, as the answer with the new one may have been lost.
+// Opens reports whether a token's secret opens the session, or opened it until it was
+// revoked if r is its tombstone. The newest secret does. The one before the last
+// renewal does too, until the newest is used: the response that carried the newest may
+// have been lost.
 func (r Record) Opens(secret Hash) bool {
 	return r.Secret.Equal(secret) || !r.used() && r.Prev.Equal(secret)
 }
 
 // Retired reports whether a token's secret is the one before the last renewal, and
-// opens nothing any more, as the new one was used.
+// opens the session no more, because the newest one was used. A tombstone does not know
+// it.
 func (r Record) Retired(secret Hash) bool {
 	return r.Prev != Hash{} && r.used() && r.Prev.Equal(secret)
 }
 
-// used returns whether the secret was presented since the last renewal, or the
-// session was never renewed.
+// used reports whether the newest secret was presented since the last renewal. It is
+// true if there was no renewal.
 func (r Record) used() bool { return r.Prev == Hash{} || !r.UsedAt.IsZero() }
 
 // tombstone returns what stays of r when it is revoked.
