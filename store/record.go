@@ -85,19 +85,19 @@ func (r Record) expiry() time.Time {
 // renewal does too, until the newest is used: the response that carried the newest may
 // have been lost.
 func (r Record) Opens(secret Hash) bool {
-	return r.Secret.Equal(secret) || !r.used() && r.Prev.Equal(secret)
+	return r.Secret.Equal(secret) || !used(r.Prev, r.UsedAt) && r.Prev.Equal(secret)
 }
 
 // Retired reports whether a token's secret is the one before the last renewal, and
 // opens the session no more, because the newest one was used. A tombstone does not know
 // it.
 func (r Record) Retired(secret Hash) bool {
-	return r.Prev != Hash{} && r.used() && r.Prev.Equal(secret)
+	return r.Prev != Hash{} && used(r.Prev, r.UsedAt) && r.Prev.Equal(secret)
 }
 
-// used reports whether the newest secret was presented since the last renewal. It is
-// true if there was no renewal.
-func (r Record) used() bool { return r.Prev == Hash{} || !r.UsedAt.IsZero() }
+// used reports whether the newest secret was presented since the last renewal, which
+// left prev. It is true if there was no renewal.
+func used(prev Hash, usedAt time.Time) bool { return prev == Hash{} || !usedAt.IsZero() }
 
 // tombstone returns what stays of r when it is revoked.
 func (r Record) tombstone(why Revocation) Record {
@@ -110,7 +110,7 @@ func (r Record) tombstone(why Revocation) Record {
 		User: r.User, ID: r.ID, Secret: r.Secret,
 		CreatedAt: r.CreatedAt, ExpiresAt: expires, Revoked: &why,
 	}
-	if !r.used() {
+	if !used(r.Prev, r.UsedAt) {
 		t.Prev = r.Prev
 	}
 	return t

@@ -54,19 +54,20 @@ var laterExpiryCases = []testCase{
 		name: "of tombstones makes room for others",
 		rule: "A tombstone that has expired pushes out none of the MaxTombstones that have not.",
 		run: func(t *trial) {
-			const over = 5
+			const over = 20
+			var records []store.Record
 			end := t.briefly(func(end time.Time) error {
-				for i := range over {
+				records = t.more(0)
+				return errors.Join(together(over, func(i int) error {
 					r := ending(t.record(fmt.Sprint("over ", i)), end)
 					if _, err := t.Create(t.ctx, r, store.Limit{}); err != nil {
 						return err
 					}
-				}
-				_, err := t.RevokeAll(t.ctx, t.user, "", store.Revocation{})
-				return err
+					_, err := t.Revoke(t.ctx, t.user, r.ID, store.Revocation{})
+					return err
+				})...)
 			})
 			t.until(end)
-			records := t.more(0)
 			earlier := store.Revocation{At: time.Now().Add(-time.Hour), Reason: "a reason"}
 			t.revokeAll("", earlier, records...)
 		},
