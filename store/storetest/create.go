@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -45,6 +46,19 @@ var createCases = []testCase{
 			}
 		},
 	},
+	{
+		name: "adds nothing that is live when its time has come",
+		rule: "A session is live strictly before ExpiresAt: if that, or the deadline, has come when it is created, nothing finds it.",
+		run: func(t *trial) {
+			late, later := t.record("late"), t.record("later")
+			late.ExpiresAt = time.Now().Add(-time.Minute)
+			later.Deadline = late.ExpiresAt
+			t.create(late, later)
+			t.ended(store.ErrNotFound, late, later)
+			t.wantList()
+			t.revokeAll("", store.Revocation{At: time.Now().Add(-25 * time.Hour)})
+		},
+	},
 }
 
 // limited creates a session under a limit, which must evict these.
@@ -75,13 +89,19 @@ func (t *trial) seen(id string, minutesAgo int) store.Record {
 var limitCases = []testCase{
 	{
 		name: "none evicts nothing",
-		rule: "Without a limit Create evicts nothing.",
+		rule: "Without a limit, which is one that is not positive, Create evicts nothing.",
 		run: func(t *trial) {
 			var records []store.Record
 			for i := range 20 {
 				records = append(records, t.seen(fmt.Sprint(i), i))
 			}
 			t.create(records...)
+			t.wantList(records...)
+			for _, none := range []int{-1, math.MinInt} {
+				r := t.record(fmt.Sprint(none))
+				t.limited(r, none)
+				records = append(records, r)
+			}
 			t.wantList(records...)
 		},
 	},

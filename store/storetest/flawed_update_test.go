@@ -44,7 +44,12 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 	}
 	next := s.stored(r)
 	s.carryRenewal(&next, k.Record)
-	s.carryDeadline(&next, k.Record)
+	if s.gap("Update looks first whether it was used"); s.is("Update looks first whether it was used") && k.Secret != was {
+		return store.ErrStale
+	}
+	old := k.Record
+	s.gap("Update looks first at the deadline")
+	s.carryDeadline(&next, old)
 	switch {
 	case s.is("Update keeps a time"):
 		next.ProvedAt = k.ProvedAt
@@ -140,6 +145,9 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 		s.kept[s.key(user, id)] = &kept{Record: store.Record{User: user, ID: id, SeenAt: t.SeenAt, ExpiresAt: t.ExpiresAt}}
 		return nil
 	case k != nil && err != nil && s.is("Touch brings back"):
+	case k != nil && err != nil && s.is("Touch uses a tombstone") && k.Secret == t.Secret:
+		k.Prev = store.Hash{}
+		return err
 	case k != nil && err != nil && s.is("Touch does not know tombstones"):
 		return store.ErrNotFound
 	case err != nil:
@@ -149,6 +157,11 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	s.gap("Touch writes back what it read")
 	if !s.is("Touch writes back what it read") {
 		next = k.Record
+	}
+	deadline := next.Deadline
+	if s.gap("Touch looks first at the deadline"); s.is("Touch looks first at the deadline") {
+		next = k.Record
+		next.Deadline = deadline
 	}
 	beyond := !next.Deadline.IsZero() && t.ExpiresAt.After(next.Deadline)
 	if s.is("Touch moves to the deadline") && !next.Deadline.IsZero() {
@@ -171,6 +184,10 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	s.use(&next, k, t, seen)
 	if seen {
 		next.SeenAt = t.SeenAt
+	}
+	if s.is("Touch writes field by field") {
+		k.SeenAt = next.SeenAt
+		s.gap("Touch writes field by field")
 	}
 	if expires {
 		next.ExpiresAt = t.ExpiresAt

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -266,12 +265,7 @@ var listCases = []testCase{
 		run: func(t *trial) {
 			t.have("a", "b", "another's")
 			t.user = newUser()
-			var records []store.Record
-			for i := range 300 {
-				records = append(records, t.record(fmt.Sprint(i)))
-			}
-			t.create(records...)
-			t.wantList(records...)
+			t.wantList(t.many(1200)...)
 		},
 	},
 }
