@@ -117,6 +117,9 @@ func (r *redisServer) leftovers() (foreign, sessions, mostTombstones int, err er
 			foreign++
 			continue
 		}
+		if key == "revoke:" { // when everyone was revoked
+			continue
+		}
 		fields, err := redis.Strings(r.do("HKEYS", key))
 		if err != nil {
 			return 0, 0, 0, err
@@ -126,7 +129,7 @@ func (r *redisServer) leftovers() (foreign, sessions, mostTombstones int, err er
 			switch {
 			case strings.HasPrefix(field, "t:"):
 				tombstones++
-			case field != "order":
+			case strings.HasPrefix(field, "s:"), strings.HasPrefix(field, "d:"):
 				sessions++
 			}
 		}

@@ -198,38 +198,3 @@ var revokeAllCases = []testCase{
 		},
 	},
 }
-
-var revokeEveryoneCases = []testCase{
-	{
-		name: "ends every session",
-		rule: "RevokeEveryone ends every session of every user, and leaves no tombstones of them.",
-		run: func(t *trial) {
-			var records []store.Record
-			for range 40 {
-				t.user = newUser()
-				records = append(records, t.have("a", "b", "c")...)
-			}
-			if err := t.RevokeEveryone(t.ctx); err != nil {
-				t.Fatalf("RevokeEveryone: %v", err)
-			}
-			t.ended(store.ErrNotFound, records...)
-			for _, r := range records {
-				t.user = r.User
-				t.wantList()
-			}
-			t.create(records...)
-			t.wantLive(records...)
-		},
-	},
-	{
-		name: "of nothing",
-		rule: "Where nobody has a session, RevokeEveryone returns no error.",
-		run: func(t *trial) {
-			for range 2 {
-				if err := t.RevokeEveryone(t.ctx); err != nil {
-					t.Fatalf("RevokeEveryone: %v", err)
-				}
-			}
-		},
-	},
-}

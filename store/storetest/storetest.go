@@ -66,6 +66,11 @@ var subjects = []subject{
 	{name: "Revoke", cases: revokeCases},
 	{name: "RevokeAll", cases: revokeAllCases},
 	{name: "RevokeEveryone", cases: revokeEveryoneCases},
+	{name: "Mark", cases: markCases},
+	{name: "Once", cases: onceCases},
+	{name: "Renewal", cases: renewalCases},
+	{name: "Deadline", cases: deadlineCases},
+	{name: "All", cases: allCases},
 	{name: "Actor", cases: actorCases},
 	{name: "Tombstone", cases: tombstoneCases},
 	{name: "Value", cases: valueCases},
@@ -230,6 +235,14 @@ func (t *trial) wantListed(call string, got []store.Record, want ...store.Record
 	}
 	for _, r := range got {
 		t.wantSame(fmt.Sprintf("%s, session %q", call, r.ID), r, byID[r.ID])
+	}
+}
+
+// wantIDs checks that got are the sessions of these ids.
+func (t *trial) wantIDs(call string, got []store.Record, want ...string) {
+	t.Helper()
+	if g := ids(got); !slices.Equal(g, want) {
+		t.Fatalf("%s returned the sessions %q, want %q", call, g, want)
 	}
 }
 

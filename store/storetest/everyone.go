@@ -1,0 +1,165 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// revokeEveryone revokes everyone, and returns when it was called.
+func (t *trial) revokeEveryone() (called time.Time) {
+	t.Helper()
+	called = time.Now()
+	if err := t.RevokeEveryone(t.ctx); err != nil {
+		t.Fatalf("RevokeEveryone: %v", err)
+	}
+	return called
+}
+
+// revokedEveryone returns what the store says.
+func (t *trial) revokedEveryone() time.Time {
+	t.Helper()
+	at, err := t.RevokedEveryone(t.ctx)
+	t.wantError("RevokedEveryone", err, nil)
+	return at
+}
+
+var revokeEveryoneCases = []testCase{
+	{
+		name: "ends every session",
+		rule: "RevokeEveryone ends every session of every user, and leaves no tombstones of them.",
+		run: func(t *trial) {
+			var records []store.Record
+			for range 40 {
+				t.user = newUser()
+				records = append(records, t.have("a", "b", "c")...)
+			}
+			t.revokeEveryone()
+			t.ended(store.ErrNotFound, records...)
+			for _, r := range records {
+				t.user = r.User
+				t.wantList()
+			}
+			t.create(records...)
+			t.wantLive(records...)
+		},
+	},
+	{
+		name: "of many",
+		rule: "RevokeEveryone reaches every user, however many there are, and every session of a user.",
+		run: func(t *trial) {
+			var records []store.Record
+			for i := range 1500 {
+				r := t.record(fmt.Sprint(i))
+				records = append(records, r)
+				r.User += r.ID
+				records = append(records, r)
+			}
+			errs := together(10, func(i int) error {
+				for n := i; n < len(records); n += 10 {
+					if _, err := t.Create(t.ctx, records[n], store.Limit{}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			for _, err := range errs {
+				t.wantError("Create", err, nil)
+			}
+			t.revokeEveryone()
+			errs = together(10, func(i int) error {
+				for n := i; n < len(records); n += 10 {
+					if _, err := t.Find(t.ctx, records[n].User, records[n].ID); !errors.Is(err, store.ErrNotFound) {
+						return fmt.Errorf("Find of session %d of %d returned the error %v", n, len(records), err)
+					}
+				}
+				return nil
+			})
+			for _, err := range errs {
+				t.wantError("Find of a session that has ended", err, nil)
+			}
+			t.wantList()
+		},
+	},
+	{
+		name: "of nothing",
+		rule: "Where nobody has a session, RevokeEveryone returns no error.",
+		run: func(t *trial) {
+			for range 2 {
+				t.revokeEveryone()
+			}
+		},
+	},
+	{
+		name: "is known for good",
+		rule: "RevokedEveryone returns the time of the last call of RevokeEveryone: it changes with that, and with nothing else.",
+		run: func(t *trial) {
+			before := t.revokedEveryone()
+			time.Sleep(2 * time.Millisecond)
+			t.have("a")
+			t.markAllBut("", "a")
+			if again := t.revokedEveryone(); !again.Equal(before) {
+				t.Fatalf("RevokedEveryone returned %v, and then %v", before, again)
+			}
+			for range 2 {
+				called := t.revokeEveryone()
+				at := t.revokedEveryone()
+				if at.Before(called.Add(-skew)) || at.After(time.Now().Add(skew)) {
+					t.Fatalf("RevokedEveryone returned %v after a call at %v", at, called)
+				}
+				if at.Before(before) {
+					t.Fatalf("RevokedEveryone moved back from %v to %v", before, at)
+				}
+				before = at
+				t.have("a")
+				t.revoke("a")
+				if again := t.revokedEveryone(); !again.Equal(at) {
+					t.Fatalf("RevokedEveryone returned %v, and then %v", at, again)
+				}
+			}
+		},
+	},
+	{
+		name: "is known first",
+		rule: "The first thing that RevokeEveryone does is that RevokedEveryone returns its time: whoever finds a session ended by it is told.",
+		run: func(t *trial) {
+			for range 10 {
+				var records []store.Record
+				for i := range 20 {
+					r := t.record("a")
+					r.User = newUser() + fmt.Sprint(i)
+					records = append(records, r)
+				}
+				t.create(records...)
+				time.Sleep(time.Millisecond)
+				before := t.revokedEveryone()
+				errs := together(1+len(records), func(i int) error {
+					if i == 0 {
+						linger()
+						return t.RevokeEveryone(t.ctx)
+					}
+					r := records[i-1]
+					for {
+						_, err := t.Find(t.ctx, r.User, r.ID)
+						if errors.Is(err, store.ErrNotFound) {
+							break
+						}
+						if err != nil {
+							return err
+						}
+					}
+					at, err := t.RevokedEveryone(t.ctx)
+					if err == nil && !at.After(before) {
+						err = fmt.Errorf("a session had ended, and RevokedEveryone returned %v as before", at)
+					}
+					return err
+				})
+				for _, err := range errs {
+					t.wantError("one of the parties", err, nil)
+				}
+			}
+		},
+	},
+}
