@@ -36,6 +36,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -74,13 +75,21 @@ type Store struct {
 	Timeout time.Duration
 
 	client *memcache.Client
+	queues [64]chan struct{} // with a place for one of the writes over keys that hash alike
+	seed   maphash.Seed
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New returns a store on the servers that client leads to. Give the client as many
 // idle connections as there are requests at a time.
-func New(client *memcache.Client) *Store { return &Store{client: client} }
+func New(client *memcache.Client) *Store {
+	s := &Store{client: client, seed: maphash.MakeSeed()}
+	for i := range s.queues {
+		s.queues[i] = make(chan struct{}, 1)
+	}
+	return s
+}
 
 // Forgets reports that the store may forget what stands in the way of a session: a
 // tombstone, a mark, or that an id was created. What relies on those must not use
@@ -149,11 +158,20 @@ func (s *Store) change(ctx context.Context, doing, key string, do func(a *accoun
 }
 
 // swap replaces the value of an item, which is nil if there is none, by what next
-// makes of it, in one atomic step. It calls next again if another value came first.
-// The zero time is no expiry.
+// makes of it, in one atomic step. It calls next again if another value came first,
+// from another node: those of this one queue up. The zero time is no expiry.
 func (s *Store) swap(ctx context.Context, key string, next func(old []byte) ([]byte, time.Time, error)) error {
 	const minPause, maxPause = time.Millisecond, 32 * time.Millisecond
-	start, pause := time.Now(), minPause
+	pause, over := minPause, time.After(s.timeout())
+	queue := s.queues[maphash.String(s.seed, key)%uint64(len(s.queues))]
+	select {
+	case queue <- struct{}{}:
+		defer func() { <-queue }()
+	case <-over:
+		return errBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
 		write := s.client.CompareAndSwap
 		item, err := s.client.Get(key)
@@ -174,13 +192,12 @@ func (s *Store) swap(ctx context.Context, key string, next func(old []byte) ([]b
 		if !isOvertaken(err) {
 			return sized(err)
 		}
-		if time.Since(start) > s.timeout() {
-			return errBusy
-		}
 		select {
+		case <-time.After(rand.N(pause)):
+		case <-over:
+			return errBusy
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(rand.N(pause)):
 		}
 		pause = min(2*pause, maxPause)
 	}
