@@ -1,0 +1,60 @@
+package goredis_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/revoke-sessions/revoke/internal/redistest"
+	"github.com/revoke-sessions/revoke/store"
+	"github.com/revoke-sessions/revoke/store/goredis"
+)
+
+func singlePool(t testing.TB, addr string) store.Pool {
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { client.Close() })
+	return goredis.Pool(client)
+}
+
+func sentinelPool(t testing.TB, name string, sentinels []*redistest.Server) store.Pool {
+	client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: name, SentinelAddrs: addrs(sentinels)})
+	t.Cleanup(func() { client.Close() })
+	return goredis.Pool(client)
+}
+
+func clusterPool(t testing.TB, nodes []*redistest.Server) store.Pool {
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs(nodes), ReadOnly: true, RouteRandomly: true})
+	t.Cleanup(func() { client.Close() })
+	return goredis.Pool(client)
+}
+
+func TestPoolRefusesARing(t *testing.T) {
+	for name, client := range map[string]redis.UniversalClient{
+		"ring":            redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "127.0.0.1:1"}}),
+		"client, wrapped": struct{ *redis.Client }{redis.NewClient(&redis.Options{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Cleanup(func() { client.Close() })
+			defer func() {
+				if recover() == nil {
+					t.Error("Pool took it")
+				}
+			}()
+			goredis.Pool(client)
+		})
+	}
+}
+
+// The client of an application may be impatient, or wait for ever.
+func TestPoolOfAnImpatientClient(t *testing.T) {
+	primary := redistest.Start(t)
+	primary.StartReplica(t, nil).Pause() // which never confirms
+	for _, timeout := range []time.Duration{-2, -1, 100 * time.Millisecond} {
+		client := redis.NewClient(&redis.Options{Addr: primary.Addr, ReadTimeout: timeout})
+		t.Cleanup(func() { client.Close() })
+		st := store.NewRedis(goredis.Pool(client))
+		st.Timeout, st.Replicas = time.Second, 1
+		wantNotReplicated(t, st)
+	}
+}
