@@ -837,3 +837,60 @@ func BenchmarkEncryptedFind(b *testing.B) {
 		b.Run(c.name+"/encrypted", bench(encrypted(b, c.st, newKey(b, "key"))))
 	}
 }
+
+// decorated is a store that only passes on.
+type decorated struct{ store.Store }
+
+func (d decorated) Unwrap() store.Store { return d.Store }
+
+func TestEncryptsIsPassedOn(t *testing.T) {
+	key := newKey(t, "key")
+	memory := store.NewMemory()
+	for name, test := range map[string]struct {
+		st   store.Store
+		want bool
+	}{
+		"memory":                    {memory, false},
+		"decorated memory":          {decorated{memory}, false},
+		"encrypted":                 {encrypted(t, memory, key), true},
+		"decorated twice":           {decorated{decorated{encrypted(t, memory, key)}}, true},
+		"encrypted and decorated":   {encrypted(t, decorated{memory}, key), true},
+		"about to be encrypted":     {encrypted(t, memory, key, store.Plain), true},
+		"ceasing to be encrypted":   {encrypted(t, memory, store.Plain, key), false},
+		"plain around an encrypted": {encrypted(t, encrypted(t, memory, key), store.Plain, key), true},
+	} {
+		if got := store.Encrypts(test.st); got != test.want {
+			t.Errorf("%s: Encrypts returned %v", name, got)
+		}
+	}
+}
+
+// A renewal binds the data to the new secret, and who still has the old one is given
+// data that opens.
+func TestEncryptedRenewal(t *testing.T) {
+	inner := store.NewMemory()
+	st := encrypted(t, inner, newKey(t, "key"))
+	r := diary("ann", "a")
+	signIn(t, st, r)
+	before := mustFind(t, inner, "ann", "a")
+	was := r.Secret
+	r.Prev, r.Secret, r.RenewedAt = was, store.HashSecret("renewed"), time.Now()
+	if err := st.Update(t.Context(), r, was); err != nil {
+		t.Fatal(err)
+	}
+	got := mustFind(t, st, "ann", "a")
+	if got.Prev != was || string(got.Data) != string(r.Data) {
+		t.Errorf("after a renewal the session is %+v", got)
+	}
+	after := mustFind(t, inner, "ann", "a")
+	after.Data = before.Data // sealed under the old secret
+	if err := inner.Update(t.Context(), after, after.Secret); err != nil {
+		t.Fatal(err)
+	}
+	wantFindError(t, st, "ann", "a", store.ErrTampered)
+	for _, err := range st.All(t.Context()) {
+		if !errors.Is(err, store.ErrTampered) {
+			t.Errorf("All of a session that was tampered with returned the error %v", err)
+		}
+	}
+}

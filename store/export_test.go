@@ -2,9 +2,12 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/gomodule/redigo/redis"
 )
 
 // Kept returns how many users, and how many sessions, tombstones, marks and ids of theirs,
@@ -63,3 +66,10 @@ func (m *Memory) Kept() (users, entries int) {
 	}
 	return users, entries
 }
+
+// Confirm waits for the replicas of each node, as RevokeEveryone does in the end.
+func Confirm(ctx context.Context, r *Redis) error {
+	return r.onEachPrimary(ctx, func(w *walk, conn redis.Conn) error { return r.confirm(w, conn) })
+}
+
+var HasSlots = hasSlots

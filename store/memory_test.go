@@ -102,6 +102,29 @@ func TestMemoryKeepsWhatWasExtended(t *testing.T) {
 	})
 }
 
+// A mark and an id that is created once are given back when their time has come,
+// also that of a user who has nothing else.
+func TestMemoryGivesBackThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory()
+		for i := range 100 {
+			user := fmt.Sprint("user ", i)
+			r := session(user, "a", time.Hour)
+			r.Once = time.Now().Add(2 * time.Hour)
+			mustCreate(t, m, r)
+			if _, err := m.RevokeAll(t.Context(), user, "", store.Revocation{Until: time.Now().Add(3 * time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantKept(t, m, 100, 300)
+		for left := 2; left >= 0; left-- {
+			time.Sleep(time.Hour)
+			write(t, m, plenty)
+			wantKept(t, m, min(left, 1)*100, left*100)
+		}
+	})
+}
+
 func TestMemoryGivesBackTombstonesAfterADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := store.NewMemory()
@@ -167,7 +190,16 @@ func anyOrder(t *testing.T, rng *rand.Rand) {
 	for i := range 5000 {
 		user, id := fmt.Sprint("user ", rng.IntN(3)), fmt.Sprint(rng.IntN(400))
 		r := session(user, id, time.Duration(rng.IntN(100))*time.Hour)
+		if rng.IntN(10) == 0 {
+			r.Once = time.Now().Add(time.Duration(rng.IntN(100)) * time.Hour)
+		}
+		if rng.IntN(10) == 0 {
+			r.Prev, r.Deadline = store.HashSecret("before"), time.Now().Add(time.Duration(rng.IntN(50))*time.Hour)
+		}
 		why := store.Revocation{}
+		if rng.IntN(2) == 0 {
+			why.Until = time.Now().Add(time.Duration(rng.IntN(90)) * time.Hour)
+		}
 		if rng.IntN(2) == 0 {
 			why.At = time.Now().Add(-time.Duration(rng.IntN(30)) * time.Hour)
 		}

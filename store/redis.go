@@ -22,8 +22,8 @@ import (
 //	count   how many fields s:<id> there are
 //	order   the tombstones, the oldest revocation first
 //
-// lua/hash.lua says what is in them. Each begins with a version, and one that this
-// package does not know is an error. The key expires with the last of what it holds.
+// lua/hash.lua says what is in them. What is kept of a session begins with a version,
+// and one that this package does not know is an error. The key expires with the last of what it holds.
 // What expires sooner is invisible from then on, and deleted by later sign-ins, a
 // few fields each time. When everyone was revoked is under Prefix alone, for good.
 //

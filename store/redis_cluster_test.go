@@ -198,3 +198,22 @@ func TestRedisClusterLosesAPrimary(t *testing.T) {
 	}
 	t.Logf("%d revocations were answered, %d were not", revoked, failed)
 }
+
+// A primary that has no slots yet has nothing to wait for.
+func TestRedisNodeWithoutSlots(t *testing.T) {
+	const (
+		new   = "07c3 127.0.0.1:30004@31004 master - 0 1426238317239 4 connected\n"
+		other = "67ed 127.0.0.1:30002@31002 master - 0 1426238316232 2 connected 5461-10922\n"
+	)
+	myself := func(line string) string { return strings.Replace(line, "master", "myself,master", 1) }
+	for nodes, want := range map[string]bool{
+		myself(new) + other: false,
+		other + myself(new): false,
+		new + myself(other): true,
+		myself(other) + new: true,
+	} {
+		if got := store.HasSlots(nodes); got != want {
+			t.Errorf("of the nodes\n%smyself has slots: %v", nodes, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -102,9 +103,26 @@ func (r *Redis) confirm(w *walk, conn redis.Conn) error {
 		key := r.key(fmt.Sprint("\x00", i))
 		_, err := command{script: writtenScript, replicas: r.Replicas}.on(ctx, conn, key)
 		cancel()
-		if !isError(err, "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT") {
+		if !isError(err, "MOVED", "ASK", "TRYAGAIN") {
 			return err
+		}
+		if i == 0 {
+			nodes, err := redis.String(redis.DoWithTimeout(conn, r.timeout(), "CLUSTER", "NODES"))
+			if err != nil || !hasSlots(nodes) {
+				return err
+			}
 		}
 	}
 	return fmt.Errorf("%w: no key of the node was found", ErrNotReplicated)
+}
+
+// hasSlots reports whether the node that was asked for CLUSTER NODES has any keys to
+// keep: a line is the node's id, address, flags and so on, and then its slots.
+func hasSlots(nodes string) bool {
+	for line := range strings.Lines(nodes) {
+		if words := strings.Fields(line); len(words) > 2 && strings.Contains(words[2], "myself") {
+			return len(words) > 8
+		}
+	}
+	return true
 }

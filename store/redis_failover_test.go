@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,6 +176,98 @@ func TestRedisReturnsWhatHasEndedAndIsNotReplicated(t *testing.T) {
 	}
 	if revoked, err := st.RevokeAll(ctx, "user", "new", store.Revocation{}); err != nil || len(revoked) != 0 {
 		t.Errorf("RevokeAll when the replica has all returned %v and the error %v", revoked, err)
+	}
+}
+
+// What is not found may have been revoked, its tombstone be forgotten, and replicas
+// know nothing of that: so no answer is certain before they have all.
+func TestRedisNotFoundIsCertain(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	forgotten := func(quick *store.Redis) error {
+		for i := range store.MaxTombstones + 1 {
+			id := fmt.Sprint("more ", i)
+			if _, err := quick.Create(ctx, record("user", id), store.Limit{}); err != nil {
+				return err
+			}
+			if _, err := quick.Revoke(ctx, "user", id, store.Revocation{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for name, end := range map[string]func(st, quick *store.Redis) error{
+		"its tombstone is forgotten": func(st, quick *store.Redis) error {
+			_, err := st.Revoke(ctx, "user", "7", store.Revocation{})
+			check(forgotten(quick))
+			return err
+		},
+		"everyone was revoked": func(st, _ *store.Redis) error { return st.RevokeEveryone(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			primary, replica, link := severed(t)
+			st := replicated(primary.Pool(), 1)
+			st.Timeout = 500 * time.Millisecond
+			if err := end(st, patient(primary.Pool())); !errors.Is(err, store.ErrNotReplicated) {
+				t.Fatalf("the first attempt returned the error %v", err)
+			}
+			for call, again := range map[string]func() error{
+				"Revoke":              func() error { _, err := st.Revoke(ctx, "user", "7", store.Revocation{}); return err },
+				"Revoke by a session": func() error { _, err := st.Revoke(ctx, "user", "8", store.Revocation{By: "7"}); return err },
+				"RevokeAll":           func() error { _, err := st.RevokeAll(ctx, "user", "", store.Revocation{}); return err },
+				"RevokeEveryone":      func() error { return st.RevokeEveryone(ctx) },
+			} {
+				err := again()
+				if !errors.Is(err, store.ErrNotReplicated) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrActorRevoked) {
+					t.Errorf("%s returned the error %v, and the replica has not heard of anything", call, err)
+				}
+			}
+			link.Heal()
+			st.Timeout = time.Minute
+			if _, err := st.Revoke(ctx, "user", "7", store.Revocation{}); err != store.ErrNotFound {
+				t.Errorf("Revoke when the replica is back returned the error %v", err)
+			}
+			primary.Kill()
+			replica.Promote()
+			if _, err := patient(replica.Pool()).Find(ctx, "user", "7"); err == nil {
+				t.Error("a session that was said to be gone is live on the replica")
+			}
+		})
+	}
+}
+
+// A connection waits for what it wrote itself, since Redis 7.2 for no more: so a call
+// that finds nothing has to write something, also on a node that has nothing.
+func TestRedisWritesWhatItCanWaitFor(t *testing.T) {
+	ctx := t.Context()
+	primary := redistest.Start(t)
+	primary.StartReplica(t, nil)
+	st := replicated(primary.Pool(), 1)
+	written := func() string { // how often
+		t.Helper()
+		_, after, _ := strings.Cut(must(redis.String(primary.Do("INFO", "commandstats"), nil)), "cmdstat_hset:")
+		calls, _, _ := strings.Cut(after, ",")
+		return calls
+	}
+	for _, full := range []bool{false, true} {
+		if full {
+			must(st.Create(ctx, record("user", "a"), store.Limit{}))
+		}
+		for name, call := range map[string]func() error{
+			"Revoke":                  func() error { _, err := st.Revoke(ctx, "user", "unknown", store.Revocation{}); return err },
+			"Revoke by no session":    func() error { _, err := st.Revoke(ctx, "user", "a", store.Revocation{By: "b"}); return err },
+			"RevokeAll by no session": func() error { _, err := st.RevokeAll(ctx, "user", "", store.Revocation{By: "b"}); return err },
+			"RevokeEveryone":          func() error { return store.Confirm(ctx, st) },
+		} {
+			before := written()
+			check(but(call(), store.ErrNotFound, store.ErrActorRevoked))
+			if written() == before {
+				t.Errorf("%s wrote nothing", name)
+			}
+		}
+		if keys := must(redis.Strings(primary.Do("KEYS", "*"), nil)); !full && len(keys) > 0 {
+			t.Errorf("%q are left of nothing", keys)
+		}
 	}
 }
 

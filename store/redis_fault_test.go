@@ -7,8 +7,10 @@ import (
 	"io"
 	"maps"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,7 +170,11 @@ func TestRedisOutOfMemory(t *testing.T) {
 	if _, err := st.Find(ctx, "user", "c"); !errors.Is(err, store.ErrRevoked) {
 		t.Errorf("Find of a session that was revoked meanwhile: %v", err)
 	}
+	must(st.RevokeAll(ctx, "nobody", "", store.Revocation{Reason: "a reset"}))
 	check(st.RevokeEveryone(ctx))
+	if at := must(st.RevokedEveryone(ctx)); time.Since(at).Abs() > time.Minute {
+		t.Errorf("everyone was revoked at %v", at)
+	}
 	server.Do("CONFIG", "SET", "maxmemory", 0)
 	wantWorks(t, pool, 0)
 }
@@ -336,6 +342,44 @@ func TestRedisSendsNothingAfterAStalledDial(t *testing.T) {
 	}
 }
 
+// While Redis drops what it is sent, calls that have failed leave no more than so
+// many goroutines behind, however many there are.
+func TestRedisStallsAndFewWait(t *testing.T) {
+	const calls, atMost = 2000, 300
+	wait := make(chan struct{})
+	var dialling atomic.Int32
+	st := store.NewRedis(&redis.Pool{Dial: func() (redis.Conn, error) {
+		dialling.Add(1)
+		defer dialling.Add(-1)
+		<-wait
+		return nil, io.EOF
+	}})
+	st.Timeout = 100 * time.Millisecond
+	before := runtime.NumGoroutine()
+	for range calls / 500 {
+		var wg sync.WaitGroup
+		for range 500 {
+			wg.Go(func() {
+				_, err := st.Find(t.Context(), "user", "a")
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Find returned the error %v", err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := runtime.NumGoroutine() - before; n > atMost {
+		t.Errorf("%d calls have left %d goroutines, %d of them in Dial", calls, n, dialling.Load())
+	}
+	close(wait)
+	st.Timeout = time.Minute
+	for range 300 { // and all the places are free again
+		if _, err := st.Find(t.Context(), "user", "a"); !errors.Is(err, io.EOF) {
+			t.Fatalf("Find returned the error %v", err)
+		}
+	}
+}
+
 func TestRedisPoolExhausted(t *testing.T) {
 	for _, wait := range []bool{false, true} {
 		t.Run(fmt.Sprint("wait=", wait), func(t *testing.T) {
@@ -447,6 +491,19 @@ func TestRedisMalformedFields(t *testing.T) {
 		wantFailure(t, fmt.Sprintf("Find of the tombstone %q", bad), err)
 		wantFailure(t, "Touch", st.Touch(t.Context(), "user", "0", store.Touch{}))
 	}
+}
+
+// A sign-in below the limit reads none of the other sessions.
+func TestRedisSignsInWhateverElseThereIs(t *testing.T) {
+	server := redistest.Start(t)
+	st := patient(server.Pool())
+	fill(t, server, st, "user", 99)
+	for i := range 99 {
+		server.Do("HSET", "revoke:user", fmt.Sprint("s:", i), "unreadable")
+	}
+	must(st.Create(t.Context(), record("user", "new"), store.Limit{Max: 100}))
+	_, err := st.Create(t.Context(), record("user", "newer"), store.Limit{Max: 100})
+	wantFailure(t, "Create at the limit", err)
 }
 
 // An answer is a connection that answers every command alike.

@@ -85,3 +85,19 @@ func TestRedisLimiterFails(t *testing.T) {
 		t.Errorf("with Redis down: wait %v, %v", wait, err)
 	}
 }
+
+// A clock that was set back makes nobody wait for longer than the limit asks.
+func TestRedisLimiterClockSetBack(t *testing.T) {
+	server := redistest.Start(t)
+	limiter := store.NewRedisLimiter(server.Pool(), 10, time.Minute)
+	future := time.Now().Add(time.Hour).UnixMicro()
+	server.Do("SET", "revoke-limit:ann", fmt.Sprint(future))
+	wait, err := limiter.Allow(t.Context(), "ann")
+	if err != nil || wait <= 0 || wait > 6*time.Second {
+		t.Errorf("to wait %v, %v, want the time of one request", wait, err)
+	}
+	server.Do("SET", "revoke-limit:ann", fmt.Sprint(time.Now().Add(-time.Hour).UnixMicro()))
+	if wait, err := limiter.Allow(t.Context(), "ann"); err != nil || wait != 0 {
+		t.Errorf("an unused limit: wait %v, %v", wait, err)
+	}
+}

@@ -120,7 +120,7 @@ type Store interface {
 	// particular order. What is live throughout comes at least once; what is
 	// created, changed or ended meanwhile comes as it was at some moment, or not at
 	// all. It holds few sessions at a time, however many there are. An error comes
-	// last.
+	// last, and is [errors.ErrUnsupported] if the store has no way to list them.
 	All(ctx context.Context) iter.Seq2[Record, error]
 }
 

@@ -17,6 +17,7 @@
 
 local key = KEYS[1]
 local never = '000000000000000000'
+local nothing = string.rep('\0', 32) -- the hash of none
 local year_1970 = 62135596800
 
 -- now is the time by Redis's own clock, which decides what has expired.
@@ -25,14 +26,30 @@ local now = string.format('%012.0f%06d', clock[1] + year_1970, clock[2])
 
 local head = 123 -- how many bytes come before what may be missing
 
+-- known reports whether a text is of a version that is known here, and as long as
+-- one must be, without and with what is missing from the first version.
+local function known(text, short, long)
+  local version = string.byte(text)
+  return version == 49 and #text >= short or version == 50 and #text >= long
+end
+
+-- live reports whether there is such a session, and it has not expired.
+local function live(text)
+  if not text then
+    return false
+  elseif not known(text, head, head + 68) then
+    error('session that is malformed or of another version')
+  end
+  return string.sub(text, 34, 51) > now
+end
+
 -- lasts returns when what is in a field expires, by the name of the field: nil if it
 -- is malformed, of another version, or does not expire by itself.
 local function lasts(name, text)
-  local kind, version = string.sub(name, 1, 2), string.sub(text, 1, 1)
-  if kind == 's:' and (version == '1' and #text >= head or version == '2' and #text >= head + 68)
-    or kind == 't:' and (version == '1' and #text >= 87 or version == '2' and #text >= 119) then
+  local kind = string.sub(name, 1, 2)
+  if kind == 's:' and known(text, head, head + 68) or kind == 't:' and known(text, 87, 119) then
     return string.sub(text, 34, 51)
-  elseif (kind == 'o:' or name == 'mark') and version == '1' and #text >= 19 then
+  elseif kind == 'o:' and known(text, 19, math.huge) or name == 'mark' and known(text, 37, math.huge) then
     return string.sub(text, 2, 19)
   end
 end
@@ -58,14 +75,11 @@ end
 
 -- unused reports whether a renewal has a prev that may still open the session.
 local function unused(renewal)
-  return string.sub(renewal, 51) == never and string.sub(renewal, 1, 32) ~= string.rep('\0', 32)
+  return renewal ~= '' and string.sub(renewal, 51) == never and string.sub(renewal, 1, 32) ~= nothing
 end
 
 -- expires returns when a session that was checked expires.
 local function expires(text) return string.sub(text, 34, 51) end
-
--- live reports whether there is such a session and it has not expired.
-local function live(text) return stands('s:', text) end
 
 -- missing says why a session is not live, given its field t:<id>.
 local function missing(tombstone)

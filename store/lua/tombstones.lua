@@ -108,8 +108,8 @@ local function bury(names, texts)
       local renewal = renewal(text)
       local opens = unused(renewal)
       set[#set + 1] = 't' .. string.sub(names[i], 2)
-      set[#set + 1] = table.concat({opens and '2' or '1', secret(text), ends, created(text), ARGV[2],
-        opens and string.sub(renewal, 1, 32) or '', ARGV[4]})
+      set[#set + 1] = (opens and '2' or '1') .. secret(text) .. ends .. created(text) .. ARGV[2]
+        .. (opens and string.sub(renewal, 1, 32) or '') .. ARGV[4]
       added[#added + 1] = entry(names[i])
       if ends < soonest then
         soonest = ends

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -96,6 +97,7 @@ var callerCases = []testCase{
 				}
 				list, _ := t.List(t.ctx, t.user)
 				spoilAll(list...)
+				spoilAll(t.all(t.user)...)
 			}
 			t.wantLive(all...)
 			t.wantList(all...)
@@ -147,12 +149,24 @@ func (t *trial) refuses(done context.Context) {
 	}
 	_, err := t.List(done, t.user)
 	t.wantError("List", err, done.Err())
+	before := t.revokedEveryone()
 	t.wantError("RevokeEveryone", t.RevokeEveryone(done), done.Err())
+	_, err = t.RevokedEveryone(done)
+	t.wantError("RevokedEveryone", err, done.Err())
+	for _, err := range t.All(done) {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.wantError("All", err, done.Err())
+		}
+	}
+	if at := t.revokedEveryone(); !at.Equal(before) {
+		t.Fatalf("RevokeEveryone that did nothing has changed what RevokedEveryone returns from %v to %v", before, at)
+	}
 
 	t.wantList(live...)
 	t.wantLive(live...)
 	t.wantNotFound("new")
 	t.wantRevoked(store.Revocation{Reason: "reason of revoked"}, gone)
+	t.create(t.began("no mark", time.Time{}))
 }
 
 var contextCases = []testCase{

@@ -75,7 +75,7 @@ func (t *trial) seen(id string, minutesAgo int) store.Record {
 var limitCases = []testCase{
 	{
 		name: "none evicts nothing",
-		rule: "Only with limit > 0 does Create evict.",
+		rule: "Without a limit Create evicts nothing.",
 		run: func(t *trial) {
 			var records []store.Record
 			for i := range 20 {
@@ -156,11 +156,26 @@ var limitCases = []testCase{
 			a, b := t.seen("a", 20), t.seen("b", 10)
 			t.create(a, b)
 			c := t.seen("c", 0)
-			c.SeenAt = time.Time{}
+			c.SeenAt = time.Unix(-1, 0)
 			t.limited(c, 2, a)
 			d := t.seen("d", 0)
-			d.SeenAt = time.Unix(-1, 0)
+			d.SeenAt = time.Unix(-2, 0)
 			t.limited(d, 1, b, c)
+		},
+	},
+	{
+		name: "spares what was not seen yet",
+		rule: "A session that has not been seen yet, whose SeenAt is zero, counts as the most recent.",
+		run: func(t *trial) {
+			a, b, c := t.seen("a", 1), t.seen("b", 0), t.seen("c", 2)
+			b.SeenAt = time.Time{}
+			a.SeenAt = a.SeenAt.Add(time.Hour) // ahead of the clock
+			t.create(a, b, c)
+			t.limited(t.seen("d", 0), 3, c)
+			t.touch("b", store.Touch{SeenAt: time.Unix(-1, 0)})
+			b.SeenAt = time.Unix(-1, 0)
+			t.limited(t.seen("e", 0), 3, b)
+			t.wantLive(a)
 		},
 	},
 	{

@@ -38,6 +38,24 @@ func (t *trial) fleeting(do func(r *store.Record) error) store.Record {
 	}
 }
 
+// briefly does something, for a user of its own, that is true until end. Its error
+// counts only if there was time enough: as with fleeting.
+func (t *trial) briefly(do func(end time.Time) error) (end time.Time) {
+	t.Helper()
+	for moment := skew + 50*time.Millisecond; ; moment *= 2 {
+		t.user = newUser()
+		end = time.Now().Add(moment).Truncate(time.Microsecond)
+		err := do(end)
+		if left := time.Until(end); left > skew {
+			t.wantError("a call in time", err, nil)
+			return end
+		}
+		if moment > 10*time.Second {
+			t.Fatalf("the store took more than %v for a few calls", moment)
+		}
+	}
+}
+
 // until waits for a time to have come on the store's clock too.
 func (t *trial) until(at time.Time) { time.Sleep(time.Until(at.Add(skew))) }
 
@@ -56,6 +74,7 @@ var expiryCases = []testCase{
 			live := t.have("b")
 			t.until(r.ExpiresAt)
 			t.wantList(live...)
+			t.wantAll(live...)
 			t.ended(store.ErrNotFound, r)
 			t.revokeAll("b", store.Revocation{})
 			t.wantList(live...)
@@ -166,4 +185,15 @@ var expiryCases = []testCase{
 			t.wantList(records[0])
 		},
 	},
+}
+
+// refused returns an error unless Create refuses a session.
+func (t *trial) refused(r store.Record) error {
+	switch _, err := t.Create(t.ctx, r, store.Limit{}); {
+	case err == nil:
+		return errors.New("a session was created that was to be refused")
+	case !errors.Is(err, store.ErrRevoked):
+		return err
+	}
+	return nil
 }

@@ -3,35 +3,29 @@ package storetest
 import (
 	"context"
 	"errors"
-	"iter"
+	"slices"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
 
 func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) ([]store.Record, error) {
-	limit := most.Max
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 
+	limit := most.Max
 	if s.is("has room for 64 KB") && len(r.Data) > 1<<16 {
 		return nil, errors.New("too large")
 	}
-	_, err := s.find(r.User, r.ID)
-	s.gap("Create looks first")
-	if old := s.kept[s.key(r.User, r.ID)]; old != nil && s.is("expired sessions keep their id") {
-		err = nil
-	}
-	if s.is("Create evicts before it refuses") && limit > 0 {
+	err := s.mayCreate(r)
+	marked := errors.As(err, new(*store.MarkedError))
+	if limit > 0 && err != nil && (s.is("Create evicts before it refuses") && !marked || s.is("Create evicts before it asks for the mark") && marked) {
 		s.evict(r, limit)
 	}
-	switch {
-	case err == nil && !s.is("Create overwrites a live session"):
-		return nil, store.ErrExists
-	case errors.Is(err, store.ErrRevoked) && !s.is("Create overwrites a tombstone"):
-		return nil, store.ErrRevoked
+	if err != nil {
+		return nil, err
 	}
 	if limit == 0 && s.is("a limit of zero allows none") {
 		limit = 1
@@ -43,7 +37,17 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 	if s.is("Create drops a time") {
 		r.ProvedAt = time.Time{}
 	}
+	if s.is("Create drops the renewal") {
+		r.Prev, r.RenewedAt, r.UsedAt = store.Hash{}, time.Time{}, time.Time{}
+	}
+	if !s.is("Create ignores the deadline") {
+		r.ExpiresAt = bounded(r.ExpiresAt, r.Deadline)
+	}
+	s.once(r)
 	stored := s.stored(r)
+	if s.is("the first expiry is the deadline") && r.Deadline.IsZero() {
+		stored.Deadline = r.ExpiresAt
+	}
 	k := &kept{Record: stored, rank: s.rank(stored), deadline: stored.ExpiresAt, first: stored.ExpiresAt}
 	s.kept[s.key(r.User, r.ID)] = k
 	s.users[r.User] = r.ExpiresAt
@@ -51,6 +55,14 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 		s.bury([]*kept{k}, store.Revocation{Reason: store.Evicted, By: r.ID})
 	}
 	return evicted, nil
+}
+
+// bounded returns the earlier of an expiry and a deadline, if there is one.
+func bounded(expires, deadline time.Time) time.Time {
+	if !deadline.IsZero() && deadline.Before(expires) {
+		return deadline
+	}
+	return expires
 }
 
 func (s *flawed) evict(r store.Record, limit int) (evicted []store.Record) {
@@ -70,13 +82,25 @@ func (s *flawed) evict(r store.Record, limit int) (evicted []store.Record) {
 			beyond++
 		}
 	}
+	if _, ok := s.marks[r.User]; ok && s.is("marks count towards the limit") {
+		beyond++
+	}
 	s.gap("the limit is counted first")
 	why := store.Revocation{Reason: store.Evicted, By: r.ID}
 	if s.is("evictions do not say by which session") {
 		why.By = ""
 	}
 	defer s.forget(r.User, "evictions leave any number of tombstones")
-	return s.bury(others[:min(max(0, beyond), len(others))], why)
+	others = others[:min(max(0, beyond), len(others))]
+	for _, k := range others {
+		if s.is("evictions leave a mark") {
+			s.mark(r.User, why)
+		}
+		if s.is("Once is forgotten when the session is evicted") {
+			delete(s.onces, s.key(k.User, k.ID))
+		}
+	}
+	return s.bury(others, why)
 }
 
 func (s *flawed) Find(ctx context.Context, user, id string) (store.Record, error) {
@@ -97,96 +121,6 @@ func (s *flawed) Find(ctx context.Context, user, id string) (store.Record, error
 	return s.returned(k), err
 }
 
-func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-
-	k, err := s.find(r.User, r.ID)
-	switch {
-	case k == nil && s.is("Update creates"):
-		s.kept[s.key(r.User, r.ID)] = &kept{Record: s.stored(r)}
-		return nil
-	case err != nil && k != nil && s.is("Update brings back"):
-	case err != nil && k != nil && s.is("Update of a tombstone answers stale"):
-		return store.ErrStale
-	case err != nil:
-		return err
-	case s.is("Update ignores was"), s.is("Update compares the new secret") && r.Secret == k.Secret,
-		s.is("Update takes the zero hash for any") && was == store.Hash{}:
-	case k.Secret != was:
-		return store.ErrStale
-	}
-	s.gap("Update looks first")
-	next := s.stored(r)
-	switch {
-	case s.is("Update keeps a time"):
-		next.ProvedAt = k.ProvedAt
-	case s.is("Update keeps bytes where it is given none") && len(next.Data) == 0:
-		next.Data = k.Data
-	case s.is("Update keeps the secret"):
-		next.Secret = k.Secret
-	case s.is("Update writes field by field"):
-		k.Secret = next.Secret
-		s.gap("Update writes field by field")
-	}
-	k.Record = next
-	if !s.is("Update leaves the order of eviction") {
-		k.rank = s.rank(next)
-	}
-	return nil
-}
-
-func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-
-	k, err := s.find(user, id)
-	switch {
-	case k == nil && s.is("Touch creates"):
-		s.kept[s.key(user, id)] = &kept{Record: store.Record{User: user, ID: id, SeenAt: t.SeenAt, ExpiresAt: t.ExpiresAt}}
-		return nil
-	case k != nil && err != nil && s.is("Touch brings back"):
-	case k != nil && err != nil && s.is("Touch does not know tombstones"):
-		return store.ErrNotFound
-	case err != nil:
-		return err
-	}
-	next := k.Record
-	s.gap("Touch writes back what it read")
-	if !s.is("Touch writes back what it read") {
-		next = k.Record
-	}
-	seen, expires := t.SeenAt.After(next.SeenAt), t.ExpiresAt.After(next.ExpiresAt)
-	s.gap("Touch looks first")
-	if s.is("Touch moves back") {
-		seen, expires = true, true
-	}
-	if s.is("Touch moves both times or neither") {
-		seen, expires = seen && expires, seen && expires
-	}
-	if seen {
-		next.SeenAt = t.SeenAt
-	}
-	if expires {
-		next.ExpiresAt = t.ExpiresAt
-	}
-	if t.Client != nil && !(s.is("Touch keeps the client where the new one is empty") && len(t.Client) == 0) || s.is("Touch clears the client") {
-		next.Client = s.stored(store.Record{Client: t.Client}).Client
-	}
-	if s.is("Touch loses the data") {
-		next.Data = nil
-	}
-	k.Record = next
-	if !s.is("Touch leaves the order of eviction") {
-		k.rank = s.rank(next)
-	}
-	return nil
-}
-
 func (s *flawed) List(ctx context.Context, user string) ([]store.Record, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
@@ -201,6 +135,9 @@ func (s *flawed) List(ctx context.Context, user string) ([]store.Record, error) 
 		if k.User == user && (s.is("tombstones are listed") && k.Revoked != nil || s.is("expired sessions are listed") && s.expired(k)) {
 			list = append(list, s.listed(k))
 		}
+	}
+	if _, ok := s.marks[user]; ok && s.is("marks are listed") {
+		list = append(list, store.Record{User: user, ID: "mark"})
 	}
 	if len(list) == 0 && s.is("List of nothing fails") {
 		return nil, store.ErrNotFound
@@ -238,6 +175,9 @@ func (s *flawed) Revoke(ctx context.Context, user, id string, why store.Revocati
 		return store.Record{}, store.ErrNotFound
 	}
 	s.gap("Revoke looks first")
+	if s.is("Revoke leaves a mark") {
+		s.mark(user, why)
+	}
 	defer s.forget(user, "any number of tombstones")
 	return s.bury([]*kept{k}, why)[0], nil
 }
@@ -248,6 +188,9 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 	}
 	defer s.mu.Unlock()
 
+	if s.is("RevokeAll leaves a mark before it refuses") {
+		s.mark(user, why)
+	}
 	if err := s.acts(user, why.By); err != nil && !s.is("RevokeAll lets anybody act") {
 		return nil, err
 	}
@@ -260,41 +203,26 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 		keep = ""
 	case keep == "" && s.is("RevokeAll with nothing to keep does nothing"):
 		return nil, nil
+	case s.is("RevokeAll counts as everyone"):
+		s.everyone = time.Now()
 	}
 	targets := s.live(user, keep)
 	if s.is("RevokeAll stops at 250") {
 		targets = targets[:min(len(targets), 250)]
 	}
+	if s.is("RevokeAll passes over what expires within a second") {
+		targets = slices.DeleteFunc(targets, func(k *kept) bool { return time.Until(k.ExpiresAt) < time.Second })
+	}
 	if len(targets) == 0 && s.is("RevokeAll of nothing fails") {
 		return nil, store.ErrNotFound
 	}
+	if !s.is("RevokeAll leaves its mark last") && !(len(targets) == 0 && s.is("RevokeAll of nothing leaves no mark")) {
+		s.mark(user, why)
+	}
 	defer s.forget(user, "RevokeAll leaves any number of tombstones")
-	return s.bury(targets, why), nil
+	were := s.bury(targets, why)
+	if s.gap("RevokeAll leaves its mark last"); s.is("RevokeAll leaves its mark last") {
+		s.mark(user, why)
+	}
+	return were, nil
 }
-
-func (s *flawed) RevokeEveryone(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-
-	if len(s.kept) == 0 && s.is("RevokeEveryone of nobody fails") {
-		return store.ErrNotFound
-	}
-	n := 0
-	for key, k := range s.kept {
-		if n++; n == 100 && s.is("RevokeEveryone stops at 100") {
-			break
-		}
-		if s.is("RevokeEveryone leaves tombstones") {
-			s.bury([]*kept{k}, store.Revocation{})
-		} else {
-			delete(s.kept, key)
-		}
-	}
-	return nil
-}
-
-func (s *flawed) RevokedEveryone(ctx context.Context) (time.Time, error) { return time.Time{}, nil }
-
-func (s *flawed) All(ctx context.Context) iter.Seq2[store.Record, error] { return nil }

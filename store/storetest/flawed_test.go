@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,10 +17,14 @@ import (
 // flawed is the simplest store that keeps the contract, but for the one flaw
 // that it is given.
 type flawed struct {
-	flaw  string
-	mu    sync.Mutex
-	kept  map[[2]string]*kept
-	users map[string]time.Time // when the user's key expires, with a flaw
+	flaw     string
+	mu       sync.Mutex
+	kept     map[[2]string]*kept
+	users    map[string]time.Time // when the user's key expires, with a flaw
+	marks    map[string]store.Revocation
+	onces    map[[2]string]time.Time
+	everyone time.Time
+	tell     []chan string
 }
 
 // kept is a session or a tombstone, with what some flaws keep apart from it.
@@ -29,7 +34,14 @@ type kept struct {
 }
 
 func newFlawed(flaw string) *flawed {
-	return &flawed{flaw: flaw, kept: make(map[[2]string]*kept), users: make(map[string]time.Time)}
+	s := &flawed{flaw: flaw}
+	s.wipe()
+	return s
+}
+
+func (s *flawed) wipe() {
+	s.kept, s.users = make(map[[2]string]*kept), make(map[string]time.Time)
+	s.marks, s.onces = make(map[string]store.Revocation), make(map[[2]string]time.Time)
 }
 
 func (s *flawed) is(flaw string) bool {
@@ -123,6 +135,8 @@ func (s *flawed) rank(r store.Record) time.Time {
 		return r.CreatedAt
 	case s.is("ranks by the millisecond"):
 		return r.SeenAt.Truncate(time.Millisecond)
+	case r.SeenAt.IsZero() && !s.is("what was not seen yet is the oldest"):
+		return time.Unix(1<<40, 0)
 	}
 	return r.SeenAt
 }
@@ -160,6 +174,9 @@ func (s *flawed) returned(k *kept) store.Record {
 	if s.is("returns its own tombstones") {
 		r.Revoked = k.Revoked
 	}
+	if !s.is("Once is returned") {
+		r.Once = time.Time{}
+	}
 	return r
 }
 
@@ -167,6 +184,9 @@ func (s *flawed) listed(k *kept) store.Record {
 	r := s.returned(k)
 	if !s.is("List returns data") {
 		r.Data = nil
+	}
+	if s.is("List leaves the renewal out") {
+		r.Prev, r.RenewedAt, r.UsedAt = store.Hash{}, time.Time{}, time.Time{}
 	}
 	return r
 }
@@ -185,6 +205,7 @@ func (s *flawed) bury(sessions []*kept, why store.Revocation) (were []store.Reco
 	if why.At.IsZero() && !s.is("the zero time is not now") {
 		why.At = time.Now()
 	}
+	why.Until = time.Time{}
 	for _, k := range sessions {
 		s.gap("RevokeAll goes one by one")
 		were = append(were, s.listed(k))
@@ -192,30 +213,42 @@ func (s *flawed) bury(sessions []*kept, why store.Revocation) (were []store.Reco
 			delete(s.kept, s.key(k.User, k.ID))
 			continue
 		}
-		own := why
-		stone := store.Record{User: k.User, ID: k.ID, Secret: k.Secret, CreatedAt: k.CreatedAt, Revoked: &own}
-		stone.ExpiresAt = why.At.Add(store.TombstoneLifetime)
-		ends := k.ExpiresAt
-		if s.is("tombstones go by the first expiry") {
-			ends = k.first
-		}
-		if ends.Before(stone.ExpiresAt) && !s.is("tombstones last a day") || s.is("tombstones last as long as sessions") {
-			stone.ExpiresAt = ends
-		}
-		switch {
-		case s.is("tombstones keep the client"):
-			stone.Client = k.Client
-		case s.is("tombstones keep the time last seen"):
-			stone.SeenAt = k.SeenAt
-		case s.is("tombstones lose the sign-in"):
-			stone.CreatedAt = time.Time{}
-		}
-		k.Record, k.deadline = stone, stone.ExpiresAt
+		k.Record = s.tombstone(k, why)
+		k.deadline = k.ExpiresAt
 		if s.is("Revoke returns the tombstone") {
 			were[len(were)-1] = s.returned(k)
 		}
 	}
+	if len(sessions) > 0 {
+		s.publish(sessions[0].User, why.Reason)
+	}
 	return were
+}
+
+func (s *flawed) tombstone(k *kept, why store.Revocation) store.Record {
+	stone := store.Record{User: k.User, ID: k.ID, Secret: k.Secret, CreatedAt: k.CreatedAt, Revoked: &why}
+	stone.ExpiresAt = why.At.Add(store.TombstoneLifetime)
+	ends := k.ExpiresAt
+	if s.is("tombstones go by the first expiry") {
+		ends = k.first
+	}
+	if ends.Before(stone.ExpiresAt) && !s.is("tombstones last a day") || s.is("tombstones last as long as sessions") {
+		stone.ExpiresAt = ends
+	}
+	if k.UsedAt.IsZero() && !s.is("tombstones lose Prev") || s.is("tombstones keep Prev") {
+		stone.Prev = k.Prev
+	}
+	switch {
+	case s.is("tombstones keep the client"):
+		stone.Client = k.Client
+	case s.is("tombstones keep the time last seen"):
+		stone.SeenAt = k.SeenAt
+	case s.is("tombstones keep the renewal"):
+		stone.RenewedAt = k.RenewedAt
+	case s.is("tombstones lose the sign-in"):
+		stone.CreatedAt = time.Time{}
+	}
+	return stone
 }
 
 // forget keeps the number of a user's tombstones down.
@@ -235,6 +268,15 @@ func (s *flawed) forget(user, flaw string) {
 	}
 	for _, k := range stones[:max(0, len(stones)-store.MaxTombstones)] {
 		delete(s.kept, s.key(k.User, k.ID))
+		if s.is("marks are forgotten with tombstones") {
+			delete(s.marks, k.User)
+		}
+		if s.is("Once is forgotten with tombstones") {
+			delete(s.onces, s.key(k.User, k.ID))
+		}
+	}
+	if s.is("marks go with the last session") && len(s.live(user, "")) == 0 {
+		maps.DeleteFunc(s.marks, func(u string, _ store.Revocation) bool { return u == user })
 	}
 }
 

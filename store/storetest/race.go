@@ -120,6 +120,36 @@ var raceCases = []testCase{
 		},
 	},
 	{
+		name: "of creates that happen once",
+		rule: "Of several sessions created under one id with Once, while it is revoked again and again, one is, ever.",
+		run: func(t *trial) {
+			t.rounds(func() {
+				var created atomic.Int32
+				errs := together(6, func(i int) error {
+					for range 3 {
+						var err error
+						if i%3 == 2 {
+							_, err = t.Revoke(t.ctx, t.user, "a", store.Revocation{})
+						} else if _, err = t.Create(t.ctx, t.once("a"), store.Limit{}); err == nil {
+							created.Add(1)
+						}
+						if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrRevoked) && !errors.Is(err, store.ErrExists) {
+							return err
+						}
+						runtime.Gosched()
+					}
+					return nil
+				})
+				for _, err := range errs {
+					t.wantError("one of the parties", err, nil)
+				}
+				if n := created.Load(); n != 1 {
+					t.Fatalf("%d sessions were created, want one", n)
+				}
+			})
+		},
+	},
+	{
 		name: "of renewals",
 		rule: "Of several updates at once that name the same secret hash and bring a new one, one succeeds, and the others get ErrStale: one session does not become two.",
 		run: func(t *trial) {
@@ -132,6 +162,34 @@ var raceCases = []testCase{
 				}
 				errs := together(len(next), func(i int) error { return t.Update(t.ctx, next[i], r.Secret) })
 				t.wantLive(next[t.wantWinner(errs, store.ErrStale)])
+			})
+		},
+	},
+	{
+		name: "of first uses",
+		rule: "UsedAt is set once, whoever of several is first: it never changes again.",
+		run: func(t *trial) {
+			t.rounds(func() {
+				r := t.renew(t.have("a")[0])
+				errs := together(4, func(i int) error {
+					at := r.SeenAt.Add(time.Duration(i) * time.Second)
+					if err := t.Touch(t.ctx, t.user, "a", store.Touch{SeenAt: at, Secret: r.Secret}); err != nil {
+						return err
+					}
+					first, err := t.Find(t.ctx, t.user, "a")
+					if err != nil {
+						return err
+					}
+					runtime.Gosched()
+					again, err := t.Find(t.ctx, t.user, "a")
+					if err == nil && (first.UsedAt.IsZero() || !again.UsedAt.Equal(first.UsedAt)) {
+						err = fmt.Errorf("UsedAt was %v, and then %v", first.UsedAt, again.UsedAt)
+					}
+					return err
+				})
+				for _, err := range errs {
+					t.wantError("a first use", err, nil)
+				}
 			})
 		},
 	},

@@ -1,0 +1,151 @@
+package storetest
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// patience is how late a notice may be.
+var patience = 10 * time.Second
+
+// A listener is a subscription, and the users whom it was told of.
+type listener struct {
+	told     chan string
+	cancel   context.CancelFunc
+	returned chan struct{}
+	overlaps atomic.Bool
+}
+
+// listen subscribes, and waits until the subscription stands. It leaves the case out
+// if the store does not tell when sessions end.
+func (t *trial) listen() *listener {
+	t.Helper()
+	subscriber, ok := t.Store.(store.Subscriber)
+	if !ok {
+		t.Skip("the store is no Subscriber")
+	}
+	ctx, cancel := context.WithCancel(t.ctx)
+	l := &listener{told: make(chan string, 1000), cancel: cancel, returned: make(chan struct{})}
+	var busy atomic.Bool
+	go func() {
+		defer close(l.returned)
+		subscriber.Subscribe(ctx, func(user string) {
+			if !busy.CompareAndSwap(false, true) {
+				l.overlaps.Store(true)
+			}
+			l.told <- user
+			time.Sleep(time.Millisecond)
+			busy.Store(false)
+		})
+	}()
+	t.wantTold(l, "that the subscription stands", "")
+	return l
+}
+
+// wantTold waits for a notice of a user, or of all.
+func (t *trial) wantTold(l *listener, what, user string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case told := <-l.told:
+			if told == user || told == "" {
+				return
+			}
+		case <-l.returned:
+			t.Fatalf("Subscribe returned before its context was done")
+		case <-late:
+			t.Fatalf("Subscribe did not tell %s", what)
+		}
+	}
+}
+
+// settle waits until no more is told of what came before.
+func (t *trial) settle(l *listener) {
+	for quiet := time.After(20 * time.Millisecond); ; {
+		select {
+		case <-l.told:
+		case <-quiet:
+			return
+		}
+	}
+}
+
+// end ends the subscription, which must return then.
+func (t *trial) end(l *listener) {
+	t.Helper()
+	l.cancel()
+	select {
+	case <-l.returned:
+	case <-time.After(patience):
+		t.Fatalf("Subscribe did not return when its context was done")
+	}
+	if l.overlaps.Load() {
+		t.Fatalf("calls of ended overlapped")
+	}
+}
+
+var subscribeCases = []testCase{
+	{
+		name: "tells of a user",
+		rule: "Subscribe tells whose sessions were revoked or evicted, by whatever method.",
+		run: func(t *trial) {
+			l := t.listen()
+			for name, end := range map[string]func(){
+				"Revoke":    func() { t.revoke("a") },
+				"RevokeAll": func() { t.markAllBut("", "a") },
+				"Create":    func() { t.limitedTo(1, "new") },
+			} {
+				t.user = newUser()
+				t.have("a")
+				t.settle(l)
+				end()
+				t.wantTold(l, "of "+name, t.user)
+			}
+			t.end(l)
+		},
+	},
+	{
+		name: "tells of everyone",
+		rule: "Subscribe tells with the empty string, when the subscription stands and after RevokeEveryone.",
+		run: func(t *trial) {
+			l := t.listen()
+			t.have("a")
+			t.settle(l)
+			t.revokeEveryone()
+			t.wantTold(l, "of RevokeEveryone", "")
+			t.end(l)
+		},
+	},
+	{
+		name: "calls one after another",
+		rule: "Calls of ended do not overlap.",
+		run: func(t *trial) {
+			l := t.listen()
+			for range 20 {
+				t.user = newUser()
+				t.have("a")
+				t.revoke("a")
+			}
+			t.wantTold(l, "of Revoke", t.user)
+			t.settle(l)
+			t.end(l)
+		},
+	},
+	{
+		name: "lasts as long as its context",
+		rule: "Subscribe returns when its context is done, and not before.",
+		run: func(t *trial) {
+			l := t.listen()
+			select {
+			case <-l.returned:
+				t.Fatalf("Subscribe returned before its context was done")
+			case <-time.After(20 * time.Millisecond):
+			}
+			t.end(l)
+		},
+	},
+}
