@@ -182,7 +182,7 @@ func survives(t *testing.T, pool store.Pool, primary *redistest.Server, tookOver
 func TestPoolSendsNothingTwice(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	server.NeedReal(t)
+	server.StartReplica(t, nil)
 	for name, call := range map[string]func(st store.Store) error{
 		"Create": func(st store.Store) error {
 			_, err := st.Create(t.Context(), record("user", "new"), store.Limit{})
@@ -203,7 +203,10 @@ func TestPoolSendsNothingTwice(t *testing.T) {
 				proxy := redistest.NewProxy(t, server)
 				st := replicated(singlePool(t, proxy.Addr), replicas)
 				st.Timeout = 10 * time.Second
-				must(st.Create(t.Context(), record("user", "a"), store.Limit{}))
+				for _, id := range []string{"a", "b"} {
+					must(st.Create(t.Context(), record("user", id), store.Limit{}))
+				}
+				must(st.Revoke(t.Context(), "user", "b", store.Revocation{})) // has it connect
 				_, commands := proxy.Count(func() {
 					proxy.Cut(0)
 					if err := call(st); err == nil || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
@@ -268,7 +271,10 @@ func TestPoolWaitsForReplicasAside(t *testing.T) {
 	replica := primary.StartReplica(t, nil)
 	pool := singlePool(t, primary.Addr)
 	st := replicated(pool, 1)
-	must(st.Create(t.Context(), record("user", "a"), store.Limit{}))
+	for _, id := range []string{"a", "b"} {
+		must(st.Create(t.Context(), record("user", id), store.Limit{}))
+	}
+	must(st.Revoke(t.Context(), "user", "b", store.Revocation{})) // from then on Redis knows the script
 	replica.Pause()
 	waiting := make(chan struct{})
 	go func() {

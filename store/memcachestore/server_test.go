@@ -164,7 +164,9 @@ func (s *server) ask(command string) (lines []string) {
 // new connection then.
 func hold(client *memcache.Client, command string, before func()) {
 	client.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		dial := func() (net.Conn, error) { return new(net.Dialer).DialContext(context.WithoutCancel(ctx), network, addr) }
+		dial := func() (net.Conn, error) {
+			return new(net.Dialer).DialContext(context.WithoutCancel(ctx), network, addr)
+		}
 		conn, err := dial()
 		return &heldConn{conn, command + " ", before, dial}, err
 	}
