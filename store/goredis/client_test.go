@@ -1,6 +1,8 @@
 package goredis_test
 
 import (
+	"context"
+	"net"
 	"testing"
 	"time"
 
@@ -13,6 +15,14 @@ import (
 
 func singlePool(t testing.TB, addr string) store.Pool {
 	client := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { client.Close() })
+	return goredis.Pool(client)
+}
+
+func dialledPool(t testing.TB, addr string, dial func(ctx context.Context, addr string) (net.Conn, error)) store.Pool {
+	client := redis.NewClient(&redis.Options{Addr: addr, Dialer: func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return dial(ctx, addr)
+	}})
 	t.Cleanup(func() { client.Close() })
 	return goredis.Pool(client)
 }

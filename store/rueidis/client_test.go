@@ -1,7 +1,11 @@
 package rueidis_test
 
 import (
+	"context"
+	"crypto/tls"
+	"net"
 	"testing"
+	"time"
 
 	client "github.com/redis/rueidis"
 
@@ -25,6 +29,15 @@ func singlePool(t testing.TB, addr string) store.Pool {
 	return newPool(t, client.ClientOption{InitAddress: []string{addr}})
 }
 
+func dialledPool(t testing.TB, addr string, dial func(ctx context.Context, addr string) (net.Conn, error)) store.Pool {
+	return newPool(t, client.ClientOption{
+		InitAddress: []string{addr},
+		DialCtxFn: func(ctx context.Context, addr string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx, addr)
+		},
+	})
+}
+
 func sentinelPool(t testing.TB, name string, sentinels []*redistest.Server) store.Pool {
 	return newPool(t, client.ClientOption{InitAddress: addrs(sentinels), Sentinel: client.SentinelOption{MasterSet: name}})
 }
@@ -35,4 +48,23 @@ func clusterPool(t testing.TB, nodes []*redistest.Server) store.Pool {
 		ShuffleInit:    true,
 		SendToReplicas: func(cmd client.Completed) bool { return cmd.IsReadOnly() },
 	})
+}
+
+// The client of an application may be impatient. A revocation that waits for replicas is
+// not.
+func TestPoolOfAnImpatientClient(t *testing.T) {
+	t.Parallel()
+	primary := redistest.Start(t)
+	replica := primary.StartReplica(t, nil)
+	pool := newPool(t, client.ClientOption{
+		InitAddress: []string{primary.Addr}, ConnWriteTimeout: 200 * time.Millisecond, Dialer: net.Dialer{KeepAlive: 100 * time.Millisecond},
+	})
+	st := replicated(pool, 1)
+	for _, id := range []string{"a", "b"} {
+		must(st.Create(t.Context(), record("user", id), store.Limit{}))
+	}
+	must(st.Revoke(t.Context(), "user", "b", store.Revocation{}))
+	replica.Pause()
+	time.AfterFunc(time.Second, replica.Resume)
+	must(st.Revoke(t.Context(), "user", "a", store.Revocation{}))
 }
