@@ -56,15 +56,23 @@ func TestPoolRefusesARing(t *testing.T) {
 	}
 }
 
-// The client of an application may be impatient, or wait for ever.
+// The client of an application may be impatient, or wait for ever. A revocation that
+// waits for replicas waits as long as the store says.
 func TestPoolOfAnImpatientClient(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t)
-	primary.StartReplica(t, nil).Pause() // which never confirms
+	replica := primary.StartReplica(t, nil)
 	for _, timeout := range []time.Duration{-2, -1, 100 * time.Millisecond} {
 		client := redis.NewClient(&redis.Options{Addr: primary.Addr, ReadTimeout: timeout})
 		t.Cleanup(func() { client.Close() })
-		st := store.NewRedis(goredis.Pool(client))
-		st.Timeout, st.Replicas = time.Second, 1
-		wantNotReplicated(t, st)
+		st := replicated(goredis.Pool(client), 1)
+		user := timeout.String()
+		for _, id := range []string{"a", "b"} {
+			must(st.Create(t.Context(), record(user, id), store.Limit{}))
+		}
+		must(st.Revoke(t.Context(), user, "b", store.Revocation{}))
+		replica.Pause()
+		time.AfterFunc(500*time.Millisecond, replica.Resume)
+		must(st.Revoke(t.Context(), user, "a", store.Revocation{}))
 	}
 }

@@ -66,8 +66,12 @@ func TestPoolOfACluster(t *testing.T) {
 			}
 		}
 	})
-	t.Run("RevokeEveryone reaches every primary", func(t *testing.T) {
-		st := replicated(pool, 1)
+	t.Run("RevokeEveryone reaches every primary, and no replica", func(t *testing.T) {
+		soon(t, "the nodes to list the replicas", func() bool {
+			slots := must(redis.Values(primaries[0].Do("CLUSTER", "SLOTS"), nil))
+			return !slices.ContainsFunc(slots, func(s any) bool { return len(must(redis.Values(s, nil))) < 4 })
+		})
+		st := replicated(clusterPool(t, primaries[:1]), 1)
 		for i := range 30 {
 			must(st.Create(t.Context(), record(fmt.Sprint("user", i), "a"), store.Limit{}))
 		}
@@ -92,6 +96,48 @@ func TestPoolOfACluster(t *testing.T) {
 			soon(t, "the notice of "+user, func() bool { return heard(user) > 0 })
 		}
 	})
+}
+
+// A client may not know yet of a node that has got its first slots.
+func TestPoolOfAClusterThatGrows(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.StartCluster(t, 3)
+	from, to := 2*redistest.Slots/3, redistest.Slots-1 // which are those of the last node
+	for _, node := range nodes {
+		node.Do("CLUSTER", "DELSLOTSRANGE", from, to)
+	}
+	nodes[0].Do("CLUSTER", "ADDSLOTSRANGE", from, to)
+	for _, node := range nodes {
+		soon(t, "the nodes to agree", func() bool {
+			info := must(redis.String(node.Do("CLUSTER", "INFO"), nil))
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_size:2")
+		})
+	}
+	pool := clusterPool(t, nodes[:1])
+	st := patient(pool)
+	const user = "someone"
+	slot := int(redis64(nodes[0].Do("CLUSTER", "KEYSLOT", "revoke:"+user)))
+	owner := nodes[0]
+	if redistest.Slots/3 <= slot && slot < from {
+		owner = nodes[1]
+	}
+	redistest.Move(t, slot, "revoke:"+user, owner, nodes[2], func() {})
+	elsewhere := patient(clusterPool(t, nodes[2:]))
+	soon(t, "the node to have the slot", func() bool {
+		_, err := elsewhere.Create(t.Context(), record(user, "a"), store.Limit{})
+		return err == nil
+	})
+	soon(t, "everyone to be revoked", func() bool {
+		if err := st.RevokeEveryone(t.Context()); err != nil {
+			t.Logf("RevokeEveryone: %v", err)
+			st.Find(t.Context(), user, "a") // the client is sent to the node
+			return false
+		}
+		return true
+	})
+	if n := len(users(nodes[2])); n > 0 {
+		t.Errorf("RevokeEveryone passed over %d users of a node that has joined", n)
+	}
 }
 
 // A primary dies while sessions are created and revoked. No revocation that was
