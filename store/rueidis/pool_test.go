@@ -26,14 +26,6 @@ func TestPool(t *testing.T) {
 	storetest.Run(t, func() store.Store { return patient(pool) })
 }
 
-func TestPoolWithReplicas(t *testing.T) {
-	t.Parallel()
-	primary := redistest.Start(t)
-	primary.StartReplica(t, nil)
-	pool := singlePool(t, primary.Addr)
-	storetest.Run(t, func() store.Store { return replicated(pool, 1) })
-}
-
 func TestPoolOfACluster(t *testing.T) {
 	t.Parallel()
 	primaries, _ := redistest.StartReplicatedCluster(t, 3)
