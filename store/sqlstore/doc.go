@@ -1,0 +1,2 @@
+// Package sqlstore keeps sessions in PostgreSQL, SQLite, MariaDB or MySQL.
+package sqlstore
