@@ -13,7 +13,7 @@ type Dialect int
 const (
 	Postgres Dialect = iota + 1 // PostgreSQL 12 or later
 	SQLite                      // SQLite 3.31 or later
-	MySQL                       // MariaDB 10.3 or later, or MySQL 8.0 or later
+	MySQL                       // MariaDB 10.3 or later, or MySQL 8.0.29 or later
 )
 
 func (d Dialect) String() string {
