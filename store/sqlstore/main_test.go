@@ -1,18 +1,47 @@
 package sqlstore_test
 
 import (
+	"database/sql"
+	"testing"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
+	"github.com/revoke-sessions/revoke/store/sqlstore"
 )
 
 // patience is the time limit of calls on a machine that is busy.
 const patience = 30 * time.Second
 
-func must[T any](v T, err error) T {
+// open opens a database, which is closed when the test ends.
+func open(t testing.TB, driver, name string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, name)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// migrated returns a store that is ready for use.
+func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
+	t.Helper()
+	s := sqlstore.New(db, d)
+	s.Timeout = patience
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// encrypted returns a store that keeps its sessions in st, encrypted.
+func encrypted(st store.Store) store.Store {
+	key := store.Key{ID: "key", AEAD: must(store.AESGCM(make([]byte, 32)))}
+	return must(store.Encrypt(st, key))
+}
+
+func must[T any](v T, err error) T {
+	check(err)
 	return v
 }
 

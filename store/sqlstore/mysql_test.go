@@ -13,7 +13,8 @@ import (
 )
 
 func TestMariaDB(t *testing.T) {
-	dsn := servertest.StartMariaDB(t)
+	server := servertest.StartMariaDB(t)
+	dsn := servertest.MariaDSN(server.Addr)
 	t.Run("MigrateAtOnce", func(t *testing.T) {
 		tenMigrate(t, sqlstore.MySQL, func() *sql.DB { return open(t, "mysql", dsn) })
 	})
@@ -32,4 +33,20 @@ func TestMariaDB(t *testing.T) {
 			storetest.Run(t, func() store.Store { return st })
 		})
 	}
+	const interpolate = "?interpolateParams=true"
+	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.MySQL, "mysql", dsn+interpolate) })
+	t.Run("Held", func(t *testing.T) { testHeld(t, sqlstore.MySQL, open(t, "mysql", dsn)) })
+	t.Run("RoundTrips", func(t *testing.T) {
+		for options, most := range map[string]int64{"": 2, interpolate: 1} {
+			proxy := servertest.StartProxy(t, server.Addr)
+			testRoundTrips(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MariaDSN(proxy.Addr)+options), most)
+		}
+	})
+	t.Run("Expiry", func(t *testing.T) {
+		db := open(t, "mysql", dsn)
+		must(db.Exec("delete from revoke_sessions"))
+		must(db.Exec("delete from revoke_users"))
+		must(db.Exec("delete from revoke_onces"))
+		testExpiry(t, sqlstore.MySQL, db)
+	})
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/alexedwards/scs/postgresstore"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
 
@@ -35,37 +34,46 @@ func TestPostgres(t *testing.T) {
 			storetest.Run(t, func() store.Store { return st })
 		})
 	}
+	t.Run("Encrypted", func(t *testing.T) {
+		st := migrated(t, open(t, "pgx", server.DSN()), sqlstore.Postgres)
+		storetest.Run(t, func() store.Store { return encrypted(st) })
+	})
+	t.Run("MigrateAtOnce", func(t *testing.T) {
+		dsn := isolated(t, server, "migrate")
+		tenMigrate(t, sqlstore.Postgres, func() *sql.DB { return open(t, "pgx", dsn) })
+	})
+	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.Postgres, "pgx", isolated(t, server, "clock")) })
+	t.Run("Held", func(t *testing.T) { testHeld(t, sqlstore.Postgres, open(t, "pgx", isolated(t, server, "held"))) })
+	t.Run("Expiry", func(t *testing.T) { testExpiry(t, sqlstore.Postgres, open(t, "pgx", isolated(t, server, "expiry"))) })
+	t.Run("Plans", func(t *testing.T) { testPlans(t, "pgx", isolated(t, server, "plans")) })
+	t.Run("Listen", func(t *testing.T) { testListen(t, server) })
+	t.Run("Isolation", func(t *testing.T) { testIsolation(t, server) })
+	t.Run("RoundTrips", func(t *testing.T) {
+		for name, d := range postgresDrivers {
+			proxy := servertest.StartProxy(t, server.Addr)
+			t.Run(name, func(t *testing.T) {
+				testRoundTrips(t, sqlstore.Postgres, proxy, open(t, d.driver, servertest.DSN(proxy.Addr)+d.option), 1)
+			})
+		}
+	})
+	t.Run("HTTP", func(t *testing.T) {
+		db := open(t, "postgres", server.DSN()+"&binary_parameters=yes")
+		must(db.Exec("create table sessions (token text primary key, data bytea not null, expiry timestamptz not null)"))
+		testHTTP(t, migrated(t, db, sqlstore.Postgres), postgresstore.NewWithCleanupInterval(db, 0))
+	})
 }
 
-// What a program uses for Listen that has pgx.
-func listenPgx(dsn string) func(ctx context.Context, channel string, heard func(payload string)) error {
-	return func(ctx context.Context, channel string, heard func(payload string)) error {
-		conn, err := pgx.Connect(ctx, dsn)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(context.WithoutCancel(ctx))
-		if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
-			return err
-		}
-		heard("")
-		for {
-			wait, cancel := context.WithTimeout(ctx, 3*time.Second)
-			notice, err := conn.WaitForNotification(wait)
-			cancel()
-			switch {
-			case err == nil:
-				heard(notice.Payload)
-			case ctx.Err() != nil || wait.Err() == nil:
-				return err
-			default: // nothing came; is it still there?
-				wait, cancel := context.WithTimeout(ctx, 3*time.Second)
-				err := conn.Ping(wait)
-				cancel()
-				if err != nil {
-					return err
-				}
-			}
+// Under another isolation a limit would be overrun without an error.
+func testIsolation(t *testing.T, server *servertest.Postgres) {
+	migrated(t, open(t, "pgx", server.DSN()), sqlstore.Postgres)
+	st := sqlstore.New(open(t, "pgx", server.DSN()+"&default_transaction_isolation=repeatable%20read"), sqlstore.Postgres)
+	ctx := t.Context()
+	_, created := st.Create(ctx, record("isolation", "a"), store.Limit{})
+	_, revoked := st.Revoke(ctx, "isolation", "a", store.Revocation{})
+	_, all := st.RevokeAll(ctx, "isolation", "", store.Revocation{})
+	for _, err := range []error{created, revoked, all} {
+		if err == nil || !strings.Contains(err.Error(), "needs read committed") {
+			t.Errorf("the error is %v", err)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/alexedwards/scs/sqlite3store"
+
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
 	"github.com/revoke-sessions/revoke/store/storetest"
@@ -14,28 +16,6 @@ import (
 )
 
 var sqliteDrivers = map[string]string{"modernc": "sqlite", "mattn": "sqlite3"}
-
-// open opens a database, which is closed when the test ends.
-func open(t testing.TB, driver, name string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open(driver, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
-}
-
-// migrated returns a store that is ready for use.
-func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
-	t.Helper()
-	s := sqlstore.New(db, d)
-	s.Timeout = patience
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // eachSQLite runs a test on a file by each driver that was built in.
 func eachSQLite(t *testing.T, test func(t *testing.T, driver, file string)) {
@@ -55,4 +35,40 @@ func TestSQLite(t *testing.T) {
 		st := migrated(t, open(t, driver, file), sqlstore.SQLite)
 		storetest.Run(t, func() store.Store { return st })
 	})
+}
+
+func TestSQLiteEncrypted(t *testing.T) {
+	st := migrated(t, open(t, "sqlite", filepath.Join(t.TempDir(), "db")), sqlstore.SQLite)
+	storetest.Run(t, func() store.Store { return encrypted(st) })
+}
+
+// Two processes share a file, each with pools of its own.
+func TestSQLiteOfTwoProcesses(t *testing.T) {
+	eachSQLite(t, func(t *testing.T, driver, file string) {
+		a := migrated(t, open(t, driver, file), sqlstore.SQLite)
+		b := migrated(t, open(t, driver, file), sqlstore.SQLite)
+		turn := 0
+		storetest.Run(t, func() store.Store {
+			turn++
+			return struct{ store.Store }{[]store.Store{a, b}[turn%2]}
+		})
+	})
+}
+
+func TestSQLiteMigratesAtOnce(t *testing.T) {
+	eachSQLite(t, func(t *testing.T, driver, file string) {
+		tenMigrate(t, sqlstore.SQLite, func() *sql.DB { return open(t, driver, file) })
+	})
+}
+
+func TestSQLiteExpiry(t *testing.T) {
+	eachSQLite(t, func(t *testing.T, driver, file string) {
+		testExpiry(t, sqlstore.SQLite, open(t, driver, file))
+	})
+}
+
+func TestSQLiteHTTP(t *testing.T) {
+	db := open(t, "sqlite", filepath.Join(t.TempDir(), "db"))
+	must(db.Exec("create table sessions (token text primary key, data blob not null, expiry real not null)"))
+	testHTTP(t, migrated(t, db, sqlstore.SQLite), sqlite3store.NewWithCleanupInterval(db, 0))
 }

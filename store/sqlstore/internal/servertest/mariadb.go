@@ -6,15 +6,18 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	_ "github.com/go-sql-driver/mysql"
 )
 
-// StartMariaDB starts a server that ends with the test, and returns how
-// go-sql-driver connects to a database in it.
-func StartMariaDB(t testing.TB) (dsn string) {
+// A MariaDB is a server of one test's own, with its data in a directory of its own.
+type MariaDB struct{ Addr string }
+
+// StartMariaDB starts a server that ends with the test.
+func StartMariaDB(t testing.TB) *MariaDB {
 	t.Helper()
 	server := find(t, "mariadbd", "/usr/sbin/mariadbd", "/usr/libexec/mariadbd")
 	install := find(t, "mariadb-install-db")
@@ -36,8 +39,8 @@ func StartMariaDB(t testing.TB) (dsn string) {
 		t.Fatalf("servertest: %v", err)
 	}
 	t.Cleanup(func() { kill(cmd) })
-	addr := "root@tcp(" + net.JoinHostPort("127.0.0.1", port) + ")/"
-	db, err := sql.Open("mysql", addr)
+	m := &MariaDB{net.JoinHostPort("127.0.0.1", port)}
+	db, err := sql.Open("mysql", strings.TrimSuffix(MariaDSN(m.Addr), database))
 	if err != nil {
 		t.Fatalf("servertest: %v", err)
 	}
@@ -45,8 +48,14 @@ func StartMariaDB(t testing.TB) (dsn string) {
 	within(t, time.Minute, "mariadbd does not answer", func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		_, err := db.ExecContext(ctx, "create database if not exists revoke_test")
+		_, err := db.ExecContext(ctx, "create database if not exists "+database)
 		return err
 	})
-	return addr + "revoke_test"
+	return m
 }
+
+const database = "revoke_test"
+
+// MariaDSN returns how go-sql-driver connects to an address at which a server can be
+// reached.
+func MariaDSN(addr string) string { return "root@tcp(" + addr + ")/" + database }
