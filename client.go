@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/mileusna/useragent"
+
+	"github.com/revoke-sessions/revoke/internal/cleantext"
 )
 
 const (
@@ -93,24 +92,8 @@ func sameAddress(encoded []byte, ip netip.Addr) bool {
 	return bytes.HasPrefix(encoded, p)
 }
 
-// clean makes a text from outside fit to be stored, shown and logged: at most
-// maxText bytes of UTF-8, in which nothing moves the cursor, ends the line or
-// turns the direction of writing.
-func clean(s string) string {
-	if len(s) > maxText {
-		n := maxText
-		for n > 0 && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		s = s[:n]
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-}
+// clean makes a text from outside fit to be stored, shown and logged.
+func clean(s string) string { return cleantext.Clean(s, maxText) }
 
 // Device describes a user agent in a few words: "Firefox on Linux", "Chrome on
 // Android", "curl", or "Unknown device".

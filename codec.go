@@ -1,17 +1,12 @@
 package revoke
 
 import (
-	"bytes"
-	"encoding/binary"
-	"encoding/gob"
-	"errors"
 	"fmt"
-	"maps"
-	"math"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/fxamacker/cbor/v2"
+
+	"github.com/revoke-sessions/revoke/internal/codec"
 )
 
 // Codec is an [scs.Codec] that writes session data as CBOR. It is many times
@@ -59,198 +54,22 @@ type Codec struct{}
 
 var _ scs.Codec = Codec{}
 
-// codecData is the array that Codec writes.
-type codecData struct {
-	_        struct{} `cbor:",toarray"`
-	Version  int
-	Deadline []byte
-	Values   map[string]any
-}
-
-const codecVersion = 1
-
-// codecHead begins all data of this version: an array of three, then the version.
-var codecHead = []byte{0x83, codecVersion}
-
-var codecEnc = func() cbor.EncMode {
-	options := cbor.CoreDetEncOptions()
-	options.NilContainers = cbor.NilContainerAsEmpty // for scs, no map is an empty one
-	return mustMode(options.EncMode())
-}()
-
-// codecDec sets no limit to the number of values, since all of them have been
-// seen to be there before the first is allocated. Nothing else needs more than
-// the least that these options allow.
-var codecDec = mustMode(cbor.DecOptions{
-	DupMapKey:        cbor.DupMapKeyEnforcedAPF,
-	IndefLength:      cbor.IndefLengthForbidden,
-	IntDec:           cbor.IntDecConvertSignedOrFail,
-	MaxArrayElements: 16,
-	MaxMapPairs:      math.MaxInt32,
-	MaxNestedLevels:  4,
-	TagsMd:           cbor.TagsForbidden,
-	UTF8:             cbor.UTF8DecodeInvalid,
-}.DecMode())
-
-func mustMode[M any](mode M, err error) M {
-	if err != nil {
-		panic(err) // the options contradict each other
-	}
-	return mode
-}
-
 // Encode returns the data of a session as bytes. It fails as encoding/gob does,
 // on a type that is not registered with [gob.Register] for one.
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	packed, own := values, false
-	for key, value := range values {
-		if isPlain(value) {
-			continue
-		}
-		if !own {
-			packed, own = maps.Clone(values), true
-		}
-		var err error
-		if packed[key], err = pack(value); err != nil {
-			return nil, fmt.Errorf("revoke: encode session data: %w", err)
-		}
+	data, err := codec.Encode(deadline, values)
+	if err != nil {
+		return nil, fmt.Errorf("revoke: encode session data: %w", err)
 	}
-	return codecEnc.Marshal(codecData{Version: codecVersion, Deadline: packTime(deadline), Values: packed})
+	return data, nil
 }
 
 // Decode returns the deadline and the values that Encode or [scs.GobCodec] was
 // given. The values are never nil.
 func (Codec) Decode(data []byte) (time.Time, map[string]any, error) {
-	deadline, values, err := decode(data)
+	deadline, values, err := codec.Decode(data)
 	if err != nil {
 		return time.Time{}, nil, fmt.Errorf("revoke: decode session data: %w", err)
 	}
-	if values == nil {
-		values = make(map[string]any)
-	}
 	return deadline, values, nil
-}
-
-// isGob reports whether data begins as gob does, with the length of a message, and
-// not as Codec does.
-func isGob(data []byte) bool { return len(data) > 0 && (data[0] < 0x80 || data[0] > 0xf7) }
-
-func decode(data []byte) (time.Time, map[string]any, error) {
-	if isGob(data) {
-		var old struct {
-			Deadline time.Time
-			Values   map[string]any
-		}
-		err := decodeGob(data, &old)
-		return old.Deadline, old.Values, err
-	}
-	if !bytes.HasPrefix(data, codecHead) {
-		return time.Time{}, nil, errors.New("unknown format or version")
-	}
-	var d codecData
-	if err := codecDec.Unmarshal(data, &d); err != nil {
-		return time.Time{}, nil, err
-	}
-	for key, value := range d.Values {
-		switch value.(type) {
-		case nil, bool, float64, string, []byte:
-			continue // as they are
-		}
-		var err error
-		if d.Values[key], err = unpack(value); err != nil {
-			return time.Time{}, nil, err
-		}
-	}
-	deadline, err := unpackTime(d.Deadline)
-	return deadline, d.Values, err
-}
-
-// isPlain reports whether CBOR alone keeps the value's type.
-func isPlain(value any) bool {
-	switch v := value.(type) {
-	case nil, bool, int, float64, string:
-		return true
-	case []byte:
-		return v != nil
-	}
-	return false
-}
-
-// pack names the type of a value that is not plain.
-func pack(value any) (any, error) {
-	switch v := value.(type) {
-	case []byte:
-		return []any{"bytes", nil}, nil
-	case int32:
-		return []any{"int32", int64(v)}, nil
-	case int64:
-		return []any{"int64", v}, nil
-	case time.Time:
-		return []any{"time", packTime(v)}, nil
-	}
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(&value)
-	return []any{"gob", b.Bytes()}, err
-}
-
-// unpack returns the value that pack was given, or an int, which CBOR has read as
-// an int64.
-func unpack(packed any) (any, error) {
-	if n, ok := packed.(int64); ok && int64(int(n)) == n {
-		return int(n), nil
-	}
-	if pair, ok := packed.([]any); ok && len(pair) == 2 {
-		kind, _ := pair[0].(string)
-		n, isInt := pair[1].(int64)
-		b, isBytes := pair[1].([]byte)
-		switch {
-		case kind == "bytes" && pair[1] == nil:
-			return []byte(nil), nil
-		case kind == "int32" && isInt && int64(int32(n)) == n:
-			return int32(n), nil
-		case kind == "int64" && isInt:
-			return n, nil
-		case kind == "time" && isBytes:
-			return unpackTime(b)
-		case kind == "gob" && isBytes:
-			var value any
-			err := decodeGob(b, &value)
-			return value, err
-		}
-	}
-	return nil, errors.New("unknown kind of value")
-}
-
-// inUTC stands in place of an offset for UTC itself, which is not the same as a
-// zone whose offset is zero.
-const inUTC = math.MinInt32
-
-// packTime does not use MarshalBinary: from a zone that is not whole minutes west
-// of UTC, as much of America was at the zero time, that comes back with another
-// offset each time.
-func packTime(t time.Time) []byte {
-	offset := inUTC
-	if t.Location() != time.UTC {
-		_, offset = t.Zone()
-	}
-	b := make([]byte, 0, 16)
-	b = binary.BigEndian.AppendUint64(b, uint64(t.Unix()))
-	b = binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond()))
-	return binary.BigEndian.AppendUint32(b, uint32(offset))
-}
-
-// unpackTime prefers the local zone to a nameless one, as gob does.
-func unpackTime(b []byte) (time.Time, error) {
-	if len(b) != 16 {
-		return time.Time{}, errors.New("malformed time")
-	}
-	t := time.Unix(int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint32(b[8:])))
-	offset := int(int32(binary.BigEndian.Uint32(b[12:])))
-	if offset == inUTC {
-		return t.UTC(), nil
-	}
-	if _, local := t.Zone(); local != offset {
-		t = t.In(time.FixedZone("", offset))
-	}
-	return t, nil
 }

@@ -26,6 +26,14 @@ var (
 	// confirmed it in time: see [store.Redis.Replicas]. Retry until you get nil
 	// or ErrNotFound.
 	ErrNotReplicated = store.ErrNotReplicated
+
+	// ErrCrossOrigin means that the request came from another site, so nothing was
+	// done. It is from [Manager.Guard].
+	ErrCrossOrigin = errors.New("cross-origin request")
+
+	// ErrMisconfigured means a mistake in the program, which trying again does not
+	// mend. The error's text names the mistake, and the log has it too.
+	ErrMisconfigured = errors.New("misconfigured")
 )
 
 // A RevokedError tells the holder of a revoked session's token when and why it
@@ -53,6 +61,47 @@ func revokedError(tombstone store.Record) *RevokedError {
 	}
 }
 
+// A RateLimitedError means that the request was one too many, so nothing was
+// done. It is from [Manager.Guard].
+type RateLimitedError struct {
+	RetryAfter time.Duration // how long to wait before the next request
+}
+
+func (e *RateLimitedError) Error() string {
+	return fmt.Sprintf("rate limited: retry after %v", e.RetryAfter)
+}
+
+// A RefusedError means that [Manager.Authorize] refused a revocation, so nothing
+// was revoked. It is from [Manager.Revoke] and [Manager.RevokeOthers].
+//
+// It wraps what Authorize returned, which may be any error, even one of this
+// package. So look for a RefusedError before you look for any other.
+type RefusedError struct {
+	Err error // what Authorize returned; a [*ReauthenticationError] asks for a new proof
+}
+
+func (e *RefusedError) Error() string { return "refused: " + e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// A ReauthenticationError is what an Authorize function returns if the user has to
+// prove again who they are. Any other error refuses without a way out.
+type ReauthenticationError struct {
+	MaxAge time.Duration // how old the proof may be
+}
+
+func (e *ReauthenticationError) Error() string { return "reauthentication required" }
+
+// A ConfirmationError means that [Manager.Confirm] is set and the request to end
+// all other sessions was not confirmed, so nothing was revoked. It is what the
+// API and the page answer with. The methods of Manager do not ask for a
+// confirmation: a handler of your own that does can answer with this error too.
+type ConfirmationError struct {
+	Count int // how many sessions would end
+}
+
+func (e *ConfirmationError) Error() string { return "confirmation required" }
+
 // Errors of the program, or of its data, and not of a store.
 var (
 	errReplaced           = errors.New("revoke: the session could not be saved, and the response was replaced by an error")
@@ -61,7 +110,6 @@ var (
 	errSignInOutsideTrack = errors.New("revoke: a sign-in is stored by Track when the response begins, and not otherwise")
 	errOtherUser          = errors.New("revoke: a session's data must go on naming its user")
 	errNotIterable        = errors.New("revoke: the visitors' store does not support iteration")
-	errStoreUnavailable   = errors.New("store unavailable")
 )
 
 // ignoreEnded passes only the errors that mean that a store failed.

@@ -95,7 +95,7 @@ func (m *Manager) raise(ctx context.Context, e Event) {
 	}
 	m.log(ctx, e)
 	if m.OnEvent != nil {
-		m.hook.send(m, e)
+		m.hook.Send(e, e.Kind == Suspicious)
 	}
 	if seen, ok := m.patterns.see(e, m.burst()); ok {
 		m.raise(ctx, seen)
@@ -165,7 +165,7 @@ func (m *Manager) evicted(ctx context.Context, userID, by string, records []stor
 // presenting it until its user signs in again, and that is one use, not many.
 func (s *request) revokedTokenUsed(tombstone store.Record) {
 	var known bool
-	s.m.reuses.with(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(raised *bool) {
+	s.m.reuses.With(tombstone.ID+shortHash(s.m.peer(s.http).String()), func(raised *bool) {
 		known, *raised = *raised, true
 	})
 	if !known {

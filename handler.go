@@ -2,14 +2,13 @@ package revoke
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 )
 
 // Mount registers [Manager.Handler] on mux under prefix, with and without a
-// trailing slash, so that no redirect turns a DELETE into something else.
+// trailing slash, so that mux redirects no request.
 func (m *Manager) Mount(mux *http.ServeMux, prefix string) {
 	prefix = strings.TrimSuffix(prefix, "/")
 	h := m.Handler(prefix)
@@ -23,20 +22,25 @@ func (m *Manager) Mount(mux *http.ServeMux, prefix string) {
 //	DELETE prefix/{id}   revokes one of them
 //	DELETE prefix        revokes all but the current one
 //
-// It must run under Track. Errors are RFC 9457 problem details with a stable
-// "code".
+// An empty id is one that does not exist: DELETE prefix/ answers 404. Only with
+// an empty prefix is "/" the prefix itself.
+//
+// It must run under Track. Each request must pass [Manager.Guard], and each error
+// is answered as a [Problem].
 func (m *Manager) Handler(prefix string) http.Handler {
 	prefix = strings.TrimSuffix(prefix, "/")
 	list, revoke, others := m.ListHandler(), m.RevokeHandler(), m.RevokeOthersHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, prefix), "/")
+		rest := strings.TrimPrefix(r.URL.Path, prefix)
+		id := strings.TrimPrefix(rest, "/")
+		isPrefix := rest == "" || prefix == "" && rest == "/"
 		switch {
 		case id == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			list.ServeHTTP(w, r)
-		case id == "" && r.Method == http.MethodDelete:
-			others.ServeHTTP(w, r)
-		case id == "":
+		case id == "" && r.Method != http.MethodDelete:
 			methodNotAllowed(w, "GET", "HEAD", "DELETE")
+		case isPrefix:
+			others.ServeHTTP(w, r)
 		default:
 			r.SetPathValue("id", id)
 			revoke.ServeHTTP(w, r)
@@ -52,25 +56,39 @@ func (m *Manager) ListHandler() http.Handler {
 		if err != nil {
 			return err
 		}
-		writeJSON(w, http.StatusOK, "application/json", struct {
+		body, err := json.Marshal(struct {
 			Sessions []Session `json:"sessions"`
 		}{sessions})
+		if err != nil {
+			return m.misconfigured(r.Context(), "the store returns what JSON cannot express: "+err.Error())
+		}
+		writeJSON(w, http.StatusOK, "application/json", body)
 		return nil
 	})
 }
 
-// RevokeHandler answers DELETE by revoking the caller's session whose id is
-// the request's path value "id". The caller's own is a sign-out.
+// RevokeHandler answers DELETE by revoking one session of the caller's. Its id is
+// the request's path value "id", or else the last segment of the path: many
+// routers set no path values. To revoke one's own session is to sign out.
 func (m *Manager) RevokeHandler() http.Handler {
 	return m.handle([]string{"DELETE"}, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
-		id := r.PathValue("id")
+		id := sessionID(r)
 		if err := m.Revoke(r.Context(), userID, id); err != nil {
 			return err
 		}
 		writeRevoked(w, []string{id})
 		return nil
 	})
+}
+
+// sessionID returns the id that a request names, or "".
+func sessionID(r *http.Request) string {
+	if id := r.PathValue("id"); id != "" {
+		return id
+	}
+	path := r.URL.EscapedPath()
+	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
 // RevokeOthersHandler answers DELETE by revoking all of the caller's sessions
@@ -93,46 +111,7 @@ func (m *Manager) RevokeOthersHandler() http.Handler {
 	})
 }
 
-// handle is what the handlers have in common. The order matters: a request
-// from another site is refused before it counts towards a limit, and one over
-// the limit or without a session before anything is done.
-func (m *Manager) handle(methods []string, do func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.request(r.Context()) == nil {
-			panic("revoke: handler outside of Track")
-		}
-		if !slices.Contains(methods, r.Method) {
-			methodNotAllowed(w, methods...)
-			return
-		}
-		err := m.guard(r)
-		if err == nil {
-			err = do(w, r)
-		}
-		if err != nil {
-			problemOf(err).write(w)
-		}
-	})
-}
-
-// guard is what a request must pass before it lists or revokes anything.
-func (m *Manager) guard(r *http.Request) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		if err := m.checkOrigin(r); err != nil {
-			return err
-		}
-		if err := m.limit(r); err != nil {
-			return err
-		}
-	}
-	return m.Err(r.Context())
-}
-
-// A confirmationError is the answer to a request that is to be confirmed.
-type confirmationError struct{ count int }
-
-func (e *confirmationError) Error() string { return "confirmation required" }
-
+// confirm asks back, if it is to, before all others are revoked.
 func (m *Manager) confirm(r *http.Request) error {
 	if !m.Confirm || r.URL.Query().Get("confirm") == "true" {
 		return nil
@@ -148,37 +127,35 @@ func (m *Manager) confirm(r *http.Request) error {
 			others++
 		}
 	}
-	return &confirmationError{others}
+	return &ConfirmationError{Count: others}
 }
 
-var errCrossOrigin = errors.New("cross-origin request")
-
-func (m *Manager) checkOrigin(r *http.Request) error {
-	guard := m.CrossOrigin
-	if guard == nil {
-		guard = new(http.CrossOriginProtection)
-	}
-	if err := guard.Check(r); err != nil {
-		_, userID := m.current(r.Context())
-		m.emit(r.Context(), Event{Kind: CrossOriginRefused, UserID: userID, SessionID: m.actorID(r.Context())})
-		return errCrossOrigin
-	}
-	return nil
+// handle is what the handlers have in common.
+func (m *Manager) handle(methods []string, do func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(methods, r.Method) {
+			methodNotAllowed(w, methods...)
+			return
+		}
+		err := m.Guard(r)
+		if err == nil {
+			err = do(w, r)
+		}
+		if err != nil {
+			ProblemOf(err).Write(w)
+		}
+	})
 }
 
 func writeRevoked(w http.ResponseWriter, ids []string) {
-	writeJSON(w, http.StatusOK, "application/json", struct {
+	body, _ := json.Marshal(struct { // texts do not fail
 		Count   int      `json:"count"`
 		Revoked []string `json:"revoked"`
 	}{len(ids), ids})
+	writeJSON(w, http.StatusOK, "application/json", body)
 }
 
-func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
-	body, err := json.Marshal(v)
-	if err != nil { // a time that RFC 3339 cannot express
-		newProblem(http.StatusInternalServerError, "internal_error", "The answer could not be written.").write(w)
-		return
-	}
+func writeJSON(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")

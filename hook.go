@@ -1,63 +1,36 @@
 package revoke
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
-	"sync"
+
+	"github.com/revoke-sessions/revoke/internal/queue"
 )
 
-// maxPending bounds the events that wait for a hook that is slow.
+// maxPending bounds the events that wait for OnEvent: so many alarms, and so many
+// others.
 const maxPending = 1024
 
-// A hook calls OnEvent in a goroutine of its own, one event after the other, so
-// that a hook that blocks or panics harms no request. The goroutine ends when
-// no event is left. Events beyond maxPending are dropped, and their number is
-// logged; the audit log has them all.
-type hook struct {
-	mu      sync.Mutex
-	pending []Event
-	dropped int
-	running bool
-}
-
-func (h *hook) send(m *Manager, e Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.pending) == maxPending {
-		h.dropped++
-		return
-	}
-	h.pending = append(h.pending, e)
-	if !h.running {
-		h.running = true
-		go h.run(m)
+// newHook returns the queue from which OnEvent is called.
+func newHook(m *Manager) *queue.Queue[Event] {
+	return &queue.Queue[Event]{
+		Limit:   maxPending,
+		Deliver: func(e Event) { m.OnEvent(e) },
+		Failed: func(e Event, reason any) {
+			if reason == nil {
+				reason = "runtime.Goexit"
+			}
+			m.logger().Error("revoke: OnEvent panicked", slog.String("event.name", "session."+string(e.Kind)), slog.String("panic", clean(fmt.Sprint(reason))))
+		},
+		Dropped: func(lost int) {
+			m.logger().Warn("revoke: OnEvent was too slow, and missed events", slog.Int("count", lost))
+		},
 	}
 }
 
-func (h *hook) run(m *Manager) {
-	for {
-		h.mu.Lock()
-		events, dropped := h.pending, h.dropped
-		h.pending, h.dropped = nil, 0
-		h.running = len(events) > 0
-		h.mu.Unlock()
-		if dropped > 0 {
-			m.logger().Warn("revoke: OnEvent was too slow, and missed events", slog.Int("count", dropped))
-		}
-		if len(events) == 0 {
-			return
-		}
-		for _, e := range events {
-			h.call(m, e)
-		}
-	}
-}
-
-func (h *hook) call(m *Manager, e Event) {
-	defer func() {
-		if v := recover(); v != nil {
-			m.logger().Error("revoke: OnEvent panicked", slog.String("event.name", "session."+string(e.Kind)), slog.String("panic", clean(fmt.Sprint(v))))
-		}
-	}()
-	m.OnEvent(e)
-}
+// FlushEvents waits until [Manager.OnEvent] has returned from every event that
+// was raised before. Call it when the server has shut down, so that no event is
+// lost. If ctx is done first, it returns the error of ctx. It must not be called
+// from OnEvent.
+func (m *Manager) FlushEvents(ctx context.Context) error { return m.hook.Flush(ctx) }

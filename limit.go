@@ -9,36 +9,38 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/revoke-sessions/revoke/internal/recent"
 )
 
 // A Limiter bounds how often requests may change anything, by key: a user's, or
 // the address of a client who is not signed in. Keys hold neither in the clear.
 type Limiter interface {
-	// Allow counts a request under key. It returns zero where the request is
-	// within the limit, and otherwise how long to wait before the next.
+	// Allow counts a request under key. It returns zero if the request is within
+	// the limit, and otherwise how long to wait before the next.
 	Allow(ctx context.Context, key string) (wait time.Duration, err error)
 }
 
-// maxKeys bounds the keys that are remembered at once, to half.
+// maxKeys is how many keys are remembered at least, and half of the most.
 const maxKeys = 10_000
 
 // NewLimiter returns a Limiter in memory that allows n requests at once, and n
 // more, evenly spread, in each period. It remembers at most 20,000 keys, those
 // used last. It is for one process; store.NewRedisLimiter is for several.
 func NewLimiter(n int, per time.Duration) Limiter {
-	return &memoryLimiter{n: n, every: rate.Every(per / time.Duration(max(n, 1))), buckets: recent[bucket]{size: maxKeys}}
+	return &memoryLimiter{n: n, every: rate.Every(per / time.Duration(max(n, 1))), buckets: recent.New[bucket](maxKeys)}
 }
 
 type memoryLimiter struct {
 	n       int
 	every   rate.Limit
-	buckets recent[bucket]
+	buckets *recent.Map[bucket]
 }
 
 type bucket struct{ *rate.Limiter }
 
 func (l *memoryLimiter) Allow(_ context.Context, key string) (wait time.Duration, _ error) {
-	l.buckets.with(key, func(b *bucket) {
+	l.buckets.With(key, func(b *bucket) {
 		if b.Limiter == nil {
 			b.Limiter = rate.NewLimiter(l.every, l.n)
 		}
@@ -52,16 +54,6 @@ func (l *memoryLimiter) Allow(_ context.Context, key string) (wait time.Duration
 		}
 	})
 	return wait, nil
-}
-
-// A rateLimitedError is the answer to a request over the limit.
-type rateLimitedError struct{ wait time.Duration }
-
-func (e *rateLimitedError) Error() string { return "rate limited" }
-
-// seconds is the wait as a Retry-After header has it: whole, rounded up.
-func (e *rateLimitedError) seconds() int64 {
-	return max(1, int64(math.Ceil(e.wait.Seconds())))
 }
 
 // limit asks the Limiter once for a request that would change something. It
@@ -86,7 +78,7 @@ func (m *Manager) limit(r *http.Request) error {
 		return nil
 	}
 	var first bool
-	m.limited.with(key, func(over *bool) {
+	m.limited.With(key, func(over *bool) {
 		first = wait > 0 && !*over
 		*over = wait > 0
 	})
@@ -94,7 +86,7 @@ func (m *Manager) limit(r *http.Request) error {
 		m.emit(ctx, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
 	}
 	if wait > 0 {
-		return &rateLimitedError{wait}
+		return &RateLimitedError{RetryAfter: wait}
 	}
 	return nil
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,45 +17,46 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
 func TestRateLimit(t *testing.T) {
-	s := newServer(t, store.NewMemory(), func(s *server) { s.sessions.Limiter = revoke.NewLimiter(3, time.Hour) })
-	ann, phone, bob := s.signedIn(t, "ann"), s.signedIn(t, "ann"), s.signedIn(t, "bob")
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Limiter = revoke.NewLimiter(3, time.Hour)
+	ann, phone, bob := app.SignedIn(t, "ann"), app.SignedIn(t, "ann"), app.SignedIn(t, "bob")
 	for range 3 {
-		if got := ann.delete(apiPath + "/unknown"); got.status != http.StatusNotFound {
-			t.Fatalf("within the limit: %d", got.status)
+		if got := ann.Delete(testapp.APIPath + "/unknown"); got.Status != http.StatusNotFound {
+			t.Fatalf("within the limit: %d", got.Status)
 		}
 	}
-	for _, b := range []*browser{ann, phone} { // the limit is the user's, not the session's
+	for _, b := range []*testapp.Browser{ann, phone} { // the limit is the user's, not the session's
 		for range 5 {
-			got := b.delete(apiPath)
-			if got.status != http.StatusTooManyRequests || problemCode(t, got) != "rate_limited" || got.header.Get("Retry-After") != "1200" {
-				t.Errorf("over the limit: %d, Retry-After %q", got.status, got.header.Get("Retry-After"))
+			got := b.Delete(testapp.APIPath)
+			if got.Status != http.StatusTooManyRequests || got.Code(t) != "rate_limited" || got.Header.Get("Retry-After") != "1200" {
+				t.Errorf("over the limit: %d, Retry-After %q", got.Status, got.Header.Get("Retry-After"))
 			}
 		}
 	}
-	if n := s.log.count(revoke.RateLimited); n != 1 {
+	if n := app.Log.Count(revoke.RateLimited); n != 1 {
 		t.Errorf("%d events for one burst", n)
 	}
-	if phone.get("/me").status != http.StatusOK {
+	if phone.Get("/me").Status != http.StatusOK {
 		t.Error("a request over the limit revoked")
 	}
-	if got := ann.get(apiPath); got.status != http.StatusOK {
-		t.Errorf("listing is limited: %d", got.status)
+	if got := ann.Get(testapp.APIPath); got.Status != http.StatusOK {
+		t.Errorf("listing is limited: %d", got.Status)
 	}
-	if got := bob.delete(apiPath); got.status != http.StatusOK {
-		t.Errorf("another user is limited: %d", got.status)
+	if got := bob.Delete(testapp.APIPath); got.Status != http.StatusOK {
+		t.Errorf("another user is limited: %d", got.Status)
 	}
 }
 
 // TestRateLimitOfStrangers shows that a flood of requests without a session is
 // limited by address, with an IPv6 /64 for one address, and costs no look-up.
 func TestRateLimitOfStrangers(t *testing.T) {
-	counting := &countingStore{Store: store.NewMemory()}
-	counting.reset()
-	m := revoke.New(scs.New(), counting)
+	tap := testapp.NewTap(store.NewMemory())
+	m := revoke.New(scs.New(), tap)
 	h := m.Track(m.Handler(""))
 	status := func(peer string) int {
 		r := httptest.NewRequest("DELETE", "/", nil)
@@ -71,8 +75,8 @@ func TestRateLimitOfStrangers(t *testing.T) {
 	if got := status("[2001:db8:0:1::1]:443"); got != http.StatusUnauthorized {
 		t.Errorf("another network: %d", got)
 	}
-	if n := counting.finds.Load() + counting.lists.Load() + counting.revokes.Load(); n != 0 {
-		t.Errorf("%d look-ups", n)
+	if calls := tap.Calls(); len(calls) != 0 {
+		t.Errorf("%d look-ups", len(calls))
 	}
 }
 
@@ -106,7 +110,8 @@ func TestLimiterRefills(t *testing.T) {
 }
 
 // TestLimiterIsBounded shows that each of 10,000 users has a limit of their own,
-// and that a flood of keys does not take memory without bound.
+// and that a flood of keys does not take memory without bound: what is not asked
+// for while 20,000 others are is forgotten.
 func TestLimiterIsBounded(t *testing.T) {
 	l := revoke.NewLimiter(1, time.Hour)
 	for round := range 2 {
@@ -116,11 +121,23 @@ func TestLimiterIsBounded(t *testing.T) {
 			}
 		}
 	}
-	for i := range 200_000 {
-		l.Allow(t.Context(), fmt.Sprint("flood", i))
-	}
-	if n := revoke.LimiterKeys(l); n > 20_000 {
-		t.Errorf("%d keys remembered", n)
+	for _, before := range []int{0, 1, 5_000, 9_999, 10_000, 15_000} {
+		l := revoke.NewLimiter(1, time.Hour)
+		flood := func(name string, n int) {
+			for i := range n {
+				l.Allow(t.Context(), fmt.Sprint(name, i))
+			}
+		}
+		flood("before", before)
+		l.Allow(t.Context(), "ann")
+		flood("others", 9_999)
+		if wait, _ := l.Allow(t.Context(), "ann"); wait == 0 {
+			t.Errorf("after %d keys: forgotten while 9,999 others were asked for", before)
+		}
+		flood("flood", 20_000)
+		if wait, _ := l.Allow(t.Context(), "ann"); wait > 0 {
+			t.Errorf("after %d keys: remembered while 20,000 others were asked for", before)
+		}
 	}
 }
 
@@ -131,26 +148,58 @@ func (brokenLimiter) Allow(context.Context, string) (time.Duration, error) {
 }
 
 func TestLimiterFails(t *testing.T) {
-	s := newServer(t, store.NewMemory(), func(s *server) { s.sessions.Limiter = brokenLimiter{} })
-	b := s.signedIn(t, "ann")
-	if got := b.delete(apiPath); got.status != http.StatusOK || s.log.count(revoke.StoreFailed) != 1 {
-		t.Errorf("open: %d, log %s", got.status, s.log)
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Limiter = brokenLimiter{}
+	b := app.SignedIn(t, "ann")
+	if got := b.Delete(testapp.APIPath); got.Status != http.StatusOK || app.Log.Count(revoke.StoreFailed) != 1 {
+		t.Errorf("open: %d, log %s", got.Status, app.Log)
 	}
-	s.sessions.LimiterFailsClosed = true
-	if got := b.delete(apiPath); got.status != http.StatusServiceUnavailable || problemCode(t, got) != "store_unavailable" {
-		t.Errorf("closed: %d %s", got.status, got.body)
+	app.Sessions.LimiterFailsClosed = true
+	if got := b.Delete(testapp.APIPath); got.Status != http.StatusServiceUnavailable || got.Code(t) != "store_unavailable" {
+		t.Errorf("closed: %d %s", got.Status, got.Body)
 	}
 }
 
-func TestAnonymize(t *testing.T) {
-	for peer, want := range map[string]string{"198.51.100.77": "198.51.100.0", "2001:db8:1:2::3": "2001:db8:1::", "::ffff:192.0.2.9": "192.0.2.0"} {
-		s := newServer(t, store.NewMemory(), func(s *server) {
-			s.sessions.Anonymize = true
-			s.sessions.ClientIP = func(*http.Request) netip.Addr { return netip.MustParseAddr(peer) }
+// TestTenThousandUsersAtOnce shows that under a flood of requests each user has a
+// limit of their own, exact to the request, and that nobody's costs another's.
+func TestTenThousandUsersAtOnce(t *testing.T) {
+	const users, limit, requests, atOnce = 10_000, 2, 3, 500
+	app := testapp.Over(scs.New(), store.NewMemory())
+	app.Sessions.Logger = slog.New(slog.DiscardHandler)
+	app.Sessions.Limiter = revoke.NewLimiter(limit, time.Hour)
+	browsers := make([]*testapp.Browser, users)
+	for i := range browsers {
+		browsers[i] = app.SignedIn(t, fmt.Sprint("u", i))
+	}
+	var allowed [users]atomic.Int32
+	var wrong atomic.Int32
+	var done sync.WaitGroup
+	start := make(chan struct{})
+	for first := range atOnce {
+		done.Go(func() {
+			<-start
+			for range requests { // of each user, all users in turn
+				for user := first; user < users; user += atOnce {
+					got := browsers[user].Send("DELETE", testapp.APIPath)
+					wait, _ := strconv.Atoi(got.Header.Get("Retry-After"))
+					switch {
+					case got.Status == http.StatusOK:
+						allowed[user].Add(1)
+					case got.Status != http.StatusTooManyRequests || wait < 600 || wait > 1800:
+						wrong.Add(1)
+					}
+				}
+			}
 		})
-		s.signedIn(t, "ann")
-		if got := list(t, s, "ann")[0].IP.String(); got != want {
-			t.Errorf("%s is kept as %s, want %s", peer, got, want)
+	}
+	close(start)
+	done.Wait()
+	for user := range allowed {
+		if n := allowed[user].Load(); n != limit {
+			t.Fatalf("user %d had %d requests let through, want %d", user, n, limit)
 		}
+	}
+	if n := wrong.Load(); n != 0 {
+		t.Errorf("%d answers are neither a revocation nor a wait of half an hour", n)
 	}
 }

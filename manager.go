@@ -12,6 +12,9 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/revoke-sessions/revoke/internal/queue"
+	"github.com/revoke-sessions/revoke/internal/recent"
+	"github.com/revoke-sessions/revoke/internal/watch"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -86,10 +89,11 @@ type Manager struct {
 	Logger *slog.Logger
 
 	// OnEvent, if not nil, is called with each event after it was logged, from
-	// one goroutine at a time and none of a request. While it blocks, up to
-	// 1,024 events wait for it; more are dropped, and their number is logged. A
-	// panic in it is logged. What waits when the process ends is lost; the audit
-	// log has it.
+	// one goroutine at a time and none of a request. Suspicious events go first.
+	// While it blocks, up to 1,024 of them and 1,024 others wait for it; more are
+	// dropped, and their number is logged. A panic in it is logged. Events that
+	// still wait when the process exits are lost, unless FlushEvents was called;
+	// the audit log has them.
 	OnEvent func(Event)
 
 	// Burst is how many revocations by one user, or refusals on how many ids,
@@ -100,11 +104,11 @@ type Manager struct {
 	sm       *scs.SessionManager
 	router   *router
 	sessions store.Store
-	hook     hook
+	hook     *queue.Queue[Event]
 	patterns patterns
-	watch    watch
-	limited  recent[bool] // by the limiter's key: whether it is over the limit
-	reuses   recent[bool] // by session and address: whether the use of its token was raised
+	watch    *watch.Watch
+	limited  *recent.Map[bool] // by the limiter's key: whether it is over the limit
+	reuses   *recent.Map[bool] // by session and address: whether the use of its token was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
@@ -122,10 +126,12 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		Limiter:       NewLimiter(10, time.Minute),
 		sm:            sm,
 		sessions:      st,
-		patterns:      patterns{windows: recent[window]{size: maxKeys}},
-		limited:       recent[bool]{size: maxKeys},
-		reuses:        recent[bool]{size: maxKeys},
+		watch:         watch.New(st),
+		patterns:      patterns{windows: recent.New[window](maxKeys)},
+		limited:       recent.New[bool](maxKeys),
+		reuses:        recent.New[bool](maxKeys),
 	}
+	m.hook = newHook(m)
 	m.router = &router{m: m, visitors: sm.Store}
 	sm.Store = m.router
 	if sm.Codec == (scs.GobCodec{}) {
@@ -161,3 +167,8 @@ func Secure(sm *scs.SessionManager) {
 	c.Secure, c.HttpOnly, c.SameSite = true, true, http.SameSiteLaxMode
 	c.Path, c.Domain = "/", ""
 }
+
+// SessionManager returns the scs.SessionManager that m was made for, for packages
+// that are given a Manager alone and keep something in a session's data, as the
+// page keeps what it has yet to say.
+func (m *Manager) SessionManager() *scs.SessionManager { return m.sm }

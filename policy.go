@@ -11,19 +11,11 @@ import (
 type Action struct {
 	Kind    Kind      // Revoked or RevokedOthers
 	Session Session   // the acting session, with when its user last proved who they are
-	Targets []Session // what would end: none where the id is not the user's
+	Targets []Session // what would end: none if the id is not the user's
 }
 
-// A ReauthenticationError is what an Authorize function returns to have the user
-// prove again who they are. Any other error refuses just so.
-type ReauthenticationError struct {
-	MaxAge time.Duration // how old the proof may be
-}
-
-func (e *ReauthenticationError) Error() string { return "reauthentication required" }
-
-// RecentLogin is an Authorize function that wants the user to have proved who
-// they are within d (OWASP ASVS 5.0, 7.5.2).
+// RecentLogin returns an Authorize function that refuses if the user last proved
+// who they are longer than d ago (OWASP ASVS 5.0, 7.5.2).
 func RecentLogin(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
 		if time.Since(a.Session.ProvedAt) > d {
@@ -33,9 +25,9 @@ func RecentLogin(d time.Duration) func(context.Context, Action) error {
 	}
 }
 
-// Seasoned is an Authorize function that keeps a session younger than d from
-// ending an older one, which is what a thief with a fresh sign-in would try,
-// unless its user has proved again, since signing in, who they are.
+// Seasoned returns an Authorize function that refuses if a session younger than d
+// wants to end an older one, as a thief with a fresh sign-in would. It lets users
+// through who have proved again, since they signed in, who they are.
 func Seasoned(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
 		if time.Since(a.Session.CreatedAt) >= d || a.Session.ProvedAt.After(a.Session.CreatedAt) {
@@ -69,14 +61,8 @@ func (m *Manager) Reauthenticated(ctx context.Context) error {
 	return nil
 }
 
-// A refusedError is the answer to a revocation that Authorize refused.
-type refusedError struct{ cause error }
-
-func (e *refusedError) Error() string { return "refused: " + e.cause.Error() }
-func (e *refusedError) Unwrap() error { return e.cause }
-
-// authorize asks Authorize about a revocation that the request's own session
-// wants of its user's sessions. To sign oneself out needs no leave.
+// authorize asks Authorize before the request's session revokes another session of
+// its user. Signing oneself out needs no permission.
 func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) error {
 	acting, actingUser := m.current(ctx)
 	if m.Authorize == nil || acting == nil || actingUser != userID || acting.ID == id {
@@ -94,7 +80,7 @@ func (m *Manager) authorize(ctx context.Context, kind Kind, userID, id string) e
 	}
 	if err := m.Authorize(ctx, a); err != nil {
 		m.emit(ctx, Event{Kind: StepUpRefused, UserID: userID, SessionID: acting.ID, ActorID: acting.ID, Count: len(a.Targets)})
-		return &refusedError{err}
+		return &RefusedError{Err: err}
 	}
 	return nil
 }

@@ -5,59 +5,50 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
 func TestRecentLogin(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *clockedServer) {
-		s.sessions.Authorize = revoke.RecentLogin(10 * time.Minute)
-		api := s.sessions.Track(s.sessions.Handler(""))
-		reauthenticate := s.sessions.Track(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if err := s.sessions.Reauthenticated(r.Context()); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		app.Sessions.Authorize = revoke.RecentLogin(10 * time.Minute)
+		app.Handle("POST /prove", func(_ http.ResponseWriter, r *http.Request) {
+			if err := app.Sessions.Reauthenticated(r.Context()); err != nil {
 				t.Error(err)
 			}
-		}))
-		send := func(h http.Handler, method, path, token string) (*httptest.ResponseRecorder, string) {
-			r := httptest.NewRequest(method, path, nil)
-			r.AddCookie(&http.Cookie{Name: s.sm.Cookie.Name, Value: token})
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, r)
-			for _, c := range w.Result().Cookies() {
-				token = c.Value
-			}
-			return w, token
-		}
-		token, other := s.signIn("/login"), s.signIn("/login")
+		})
+		b, other := app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
 		time.Sleep(11 * time.Minute)
-		for _, path := range []string{"/", "/" + other[23:45], "/unknown"} {
-			w, _ := send(api, "DELETE", path, token)
+		for _, path := range []string{"", "/" + other.ID(), "/unknown"} {
+			got := b.Delete(testapp.APIPath + path)
 			var p struct {
-				Code   string
 				MaxAge int `json:"max_age"`
 			}
-			json.Unmarshal(w.Body.Bytes(), &p)
-			if w.Code != http.StatusForbidden || p.Code != "reauthentication_required" || p.MaxAge != 600 {
-				t.Errorf("%s with an old proof: %d %s", path, w.Code, w.Body)
+			json.Unmarshal([]byte(got.Body), &p)
+			if got.Status != http.StatusForbidden || got.Code(t) != "reauthentication_required" || p.MaxAge != 600 {
+				t.Errorf("%s with an old proof: %d %s", path, got.Status, got.Body)
 			}
 		}
-		if !s.opens(other) {
+		if !other.Opens() {
 			t.Error("a refused revocation revoked")
 		}
-		_, fresh := send(reauthenticate, "POST", "/", token)
-		if fresh == token || s.opens(token) {
+		old := app.BrowserWith(t, b.Cookie)
+		b.Post("/prove")
+		if b.Cookie == old.Cookie || old.Opens() {
 			t.Error("a renewed proof did not take a fresh token")
 		}
-		if w, _ := send(api, "DELETE", "/", fresh); w.Code != http.StatusOK || s.opens(other) {
-			t.Errorf("with a renewed proof: %d %s", w.Code, w.Body)
+		if got := b.Delete(testapp.APIPath); got.Status != http.StatusOK || other.Opens() {
+			t.Errorf("with a renewed proof: %d %s", got.Status, got.Body)
 		}
 		time.Sleep(time.Hour)
-		if w, _ := send(api, "DELETE", "/"+fresh[23:45], fresh); w.Code != http.StatusOK {
-			t.Errorf("signing oneself out: %d %s", w.Code, w.Body)
+		if got := b.Delete(testapp.APIPath + "/" + b.ID()); got.Status != http.StatusOK {
+			t.Errorf("signing oneself out: %d %s", got.Status, got.Body)
 		}
 	})
 }
@@ -91,21 +82,20 @@ func TestSeasoned(t *testing.T) {
 
 func TestAuthorizeSeesTheTargets(t *testing.T) {
 	var actions []revoke.Action
-	s := newServer(t, store.NewMemory(), func(s *server) {
-		s.sessions.Authorize = func(_ context.Context, a revoke.Action) error {
-			actions = append(actions, a)
-			return nil
-		}
-	})
-	b, x, y := s.signedIn(t, "ann"), s.signedIn(t, "ann"), s.signedIn(t, "ann")
-	stranger := s.signedIn(t, "bob")
-	b.delete(apiPath + "/" + stranger.id())
-	b.delete(apiPath + "/" + x.id())
-	b.delete(apiPath)
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Authorize = func(_ context.Context, a revoke.Action) error {
+		actions = append(actions, a)
+		return nil
+	}
+	b, x, y := app.SignedIn(t, "ann"), app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
+	stranger := app.SignedIn(t, "bob")
+	b.Delete(testapp.APIPath + "/" + stranger.ID())
+	b.Delete(testapp.APIPath + "/" + x.ID())
+	b.Delete(testapp.APIPath)
 	if len(actions) != 3 || len(actions[0].Targets) != 0 || len(actions[1].Targets) != 1 || len(actions[2].Targets) != 1 {
 		t.Fatalf("asked about %+v", actions)
 	}
-	if actions[1].Targets[0].ID != x.id() || actions[2].Targets[0].ID != y.id() || actions[2].Session.ID != b.id() {
+	if actions[1].Targets[0].ID != x.ID() || actions[2].Targets[0].ID != y.ID() || actions[2].Session.ID != b.ID() {
 		t.Errorf("asked about %+v", actions)
 	}
 	if time.Since(actions[1].Session.ProvedAt) > time.Minute {
@@ -114,21 +104,22 @@ func TestAuthorizeSeesTheTargets(t *testing.T) {
 }
 
 func TestConfirm(t *testing.T) {
-	s := newServer(t, store.NewMemory(), func(s *server) { s.sessions.Confirm = true })
-	b, other := s.signedIn(t, "ann"), s.signedIn(t, "ann")
-	s.signedIn(t, "ann")
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Confirm = true
+	b, other := app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
+	app.SignedIn(t, "ann")
 	for _, query := range []string{"", "?confirm", "?confirm=false", "?confirm=1"} {
-		got := b.delete(apiPath + query)
+		got := b.Delete(testapp.APIPath + query)
 		var p struct{ Count int }
-		json.Unmarshal([]byte(got.body), &p)
-		if got.status != http.StatusPreconditionRequired || problemCode(t, got) != "confirmation_required" || p.Count != 2 {
-			t.Errorf("%q: %d %s", query, got.status, got.body)
+		json.Unmarshal([]byte(got.Body), &p)
+		if got.Status != http.StatusPreconditionRequired || got.Code(t) != "confirmation_required" || p.Count != 2 {
+			t.Errorf("%q: %d %s", query, got.Status, got.Body)
 		}
 	}
-	if other.get("/me").status != http.StatusOK {
+	if other.Get("/me").Status != http.StatusOK {
 		t.Fatal("revoked without being confirmed")
 	}
-	if got := b.delete(apiPath + "?confirm=true"); got.status != http.StatusOK || other.get("/me").status != http.StatusUnauthorized {
-		t.Errorf("confirmed: %d %s", got.status, got.body)
+	if got := b.Delete(testapp.APIPath + "?confirm=true"); got.Status != http.StatusOK || other.Get("/me").Status != http.StatusUnauthorized {
+		t.Errorf("confirmed: %d %s", got.Status, got.Body)
 	}
 }

@@ -2,14 +2,18 @@ package revoke_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
 
-	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -23,33 +27,42 @@ var tokenSeeds = []string{
 	"GzLCjLOMBUgOzMG9YP-XAg.AbCdEfGhIjKlMnOpQrStUv.0123456789abcdefghijklmnopqrstuvwxyzABCDEF=",
 }
 
-// FuzzToken shows that whatever a cookie holds, it is a token of exactly one
-// shape or none, and that Track answers it without a session or an error.
+// tokenShape is the one that a token has.
+var tokenShape = regexp.MustCompile(`\A([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})\z`)
+
+// FuzzToken shows that a cookie is looked up as a session's if it has exactly the
+// shape of a token, by the names in it, and not otherwise; and that Track answers
+// it without a session or an error, whatever it holds.
 func FuzzToken(f *testing.F) {
 	for _, seed := range tokenSeeds {
 		f.Add(seed)
 	}
-	m := revoke.New(scs.New(), store.NewMemory())
-	h := m.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := m.Current(r.Context()); ok {
+	tap := testapp.NewTap(store.NewMemory())
+	app := testapp.Over(scs.New(), tap)
+	app.Handle("GET /current", func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := app.Sessions.Current(r.Context()); ok {
 			w.WriteHeader(http.StatusTeapot)
 		}
-	}))
+	})
 	f.Fuzz(func(t *testing.T, cookie string) {
-		if user, id, secret, ok := revoke.ParseToken(cookie); ok {
-			if cookie != user+"."+id+"."+secret || !revoke.ValidID(id) {
-				t.Errorf("%q parsed as %q, %q, %q", cookie, user, id, secret)
-			}
-			if _, err := base64.RawURLEncoding.DecodeString(user + id + secret[:42]); err != nil {
-				t.Errorf("%q: %v", cookie, err)
-			}
-		}
-		r := httptest.NewRequest("GET", "/", nil)
+		tap.Forget()
+		r := httptest.NewRequest("GET", "/current", nil)
 		r.Header.Set("Cookie", "session="+cookie)
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
+		app.Handler.ServeHTTP(w, r)
 		if w.Code != http.StatusOK {
 			t.Errorf("%q: %d", cookie, w.Code)
+		}
+		sent := r.CookiesNamed("session")
+		if len(sent) != 1 {
+			return // it was none, or several
+		}
+		var want []testapp.Call
+		if parts := tokenShape.FindStringSubmatch(sent[0].Value); parts != nil {
+			want = []testapp.Call{{Method: "Find", User: parts[1], ID: parts[2]}}
+		}
+		if got := tap.Calls(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %v, want %v", sent[0].Value, got, want)
 		}
 	})
 }
@@ -60,20 +73,12 @@ func FuzzID(f *testing.F) {
 	for _, seed := range append(tokenSeeds, "AbCdEfGhIjKlMnOpQrStUv", "..", "%2e%2e", "a/b", "\x00", "?confirm=true") {
 		f.Add(seed)
 	}
-	sm := scs.New()
-	m := revoke.New(sm, store.NewMemory())
-	m.Limiter = nil
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) { m.Login(r.Context(), "ann") })
-	h := m.Track(mux)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", "/login", nil))
-	cookie := w.Result().Cookies()[0]
-	revokeID := m.Track(m.RevokeHandler())
+	app := testapp.Over(scs.New(), store.NewMemory())
+	cookie := app.SignedIn(f, "ann").Cookie
+	revokeID := app.Sessions.Track(app.Sessions.RevokeHandler())
 	f.Fuzz(func(t *testing.T, id string) {
-		r := httptest.NewRequest("DELETE", "/", nil)
+		r := app.BrowserWith(t, cookie).Request("DELETE", "/")
 		r.SetPathValue("id", id)
-		r.AddCookie(cookie)
 		w := httptest.NewRecorder()
 		revokeID.ServeHTTP(w, r)
 		if w.Code != http.StatusNotFound {
@@ -82,48 +87,96 @@ func FuzzID(f *testing.F) {
 	})
 }
 
-func TestSecure(t *testing.T) {
-	sm := scs.New()
-	sm.Cookie.Domain, sm.Cookie.Path, sm.Cookie.HttpOnly = "example.com", "/app", false
-	revoke.Secure(sm)
-	revoke.Secure(sm) // once is enough
-	w := httptest.NewRecorder()
-	m := revoke.New(sm, store.NewMemory())
-	m.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.Login(r.Context(), "ann") })).
-		ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
-	c := w.Result().Cookies()[0]
-	if c.Name != "__Host-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
-		t.Errorf("%v", c)
-	}
-}
-
-func TestDevice(t *testing.T) {
-	for userAgent, want := range map[string]string{
-		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                                  "Firefox on Linux",
-		"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36":                         "Chrome on Android",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36":                         "Chrome on Windows",
-		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1": "Safari on iPhone",
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15":                   "Safari on macOS",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0":           "Edge on Windows",
-		"curl/8.5.0": "curl",
-		"":           "Unknown device",
-	} {
-		if got := revoke.Device(userAgent); got != want {
-			t.Errorf("%q is %q, want %q", userAgent, got, want)
+// TestTokensAreUnique shows that what is unguessable in a token is as long as it
+// is said to be, and new for each session.
+func TestTokensAreUnique(t *testing.T) {
+	app := testapp.Over(scs.New(), store.NewMemory())
+	app.Sessions.MaxPerUser = 0
+	seen := make(map[string]bool)
+	for range 2000 {
+		b := app.SignedIn(t, "ann")
+		if !tokenShape.MatchString(b.Cookie) {
+			t.Fatalf("%q is not a token", b.Cookie)
+		}
+		for part, bits := range map[string]int{b.ID(): 128, b.Secret(): 256} {
+			random, err := base64.RawURLEncoding.DecodeString(part)
+			if err != nil || len(random)*8 != bits || seen[part] {
+				t.Fatalf("%q: %d bits, seen before: %v, %v", part, len(random)*8, seen[part], err)
+			}
+			seen[part] = true
 		}
 	}
 }
 
-// TestForwardedHeadersAreBelievedFromNobody shows that a client cannot choose
-// its address.
-func TestForwardedHeadersAreBelievedFromNobody(t *testing.T) {
-	s := newServer(t, store.NewMemory())
-	b := s.browser(t)
-	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip"} {
-		b.header.Set(name, "203.0.113.66")
+// TestTokenOnlyInSetCookie shows that no token is in a body, nor in a header but
+// the one that sets it, whatever is asked for.
+func TestTokenOnlyInSetCookie(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Confirm = true
+	app.Handle("POST /reauthenticate", func(_ http.ResponseWriter, r *http.Request) { app.Sessions.Reauthenticated(r.Context()) })
+	b, other := app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
+	secrets := []string{b.Secret(), other.Secret()}
+	for _, request := range []struct{ method, path string }{
+		{"GET", "/me"}, {"GET", testapp.APIPath}, {"POST", "/reauthenticate"}, {"GET", testapp.APIPath}, {"PUT", testapp.APIPath}, {"GET", testapp.APIPath + "/" + b.ID()},
+		{"DELETE", testapp.APIPath}, {"DELETE", testapp.APIPath + "/" + b.Cookie}, {"DELETE", testapp.APIPath + "/" + other.Cookie},
+		{"DELETE", testapp.APIPath + "?confirm=true"}, {"POST", "/login?user=ann"}, {"DELETE", testapp.APIPath + "/" + b.ID()}, {"GET", testapp.APIPath},
+	} {
+		got := b.Do(request.method, request.path)
+		if len(b.Cookie) > 46 {
+			secrets = append(secrets, b.Secret())
+		}
+		for _, cookie := range got.Header["Set-Cookie"] {
+			if !strings.Contains(cookie, "; HttpOnly") {
+				t.Errorf("%s %s: scripts can read the cookie %s", request.method, request.path, cookie)
+			}
+		}
+		got.Header.Del("Set-Cookie")
+		text := fmt.Sprint(got.Header, got.Body)
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s %s: a token in %s", request.method, request.path, text)
+			}
+		}
 	}
-	b.post("/login?user=ann")
-	if got := list(t, s, "ann")[0].IP.String(); got != "127.0.0.1" {
-		t.Errorf("a header was believed: %s", got)
+}
+
+func TestCookieIsOpaque(t *testing.T) {
+	const user = "annsmithexamplecom"
+	cookie := testapp.New(t, store.NewMemory()).SignedIn(t, user).Cookie
+	for _, part := range append(strings.Split(cookie, "."), cookie) {
+		decoded, _ := base64.RawURLEncoding.DecodeString(part)
+		for _, text := range []string{strings.ToLower(part), string(decoded)} {
+			if strings.Contains(text, user[:8]) || strings.Contains(text, user[8:]) {
+				t.Errorf("the cookie %q names %s", cookie, user)
+			}
+		}
+	}
+}
+
+// TestCopyOfTheStoreOpensNothing shows that whoever has read all that a store
+// was ever given has no token.
+func TestCopyOfTheStoreOpensNothing(t *testing.T) {
+	for _, hashed := range []bool{false, true} {
+		tap := testapp.NewTap(store.NewMemory())
+		app := testapp.New(t, tap)
+		app.SCS.HashTokenInStore = hashed
+		b := app.SignedIn(t, "ann")
+		b.Post("/renew")
+		written := tap.Calls("Create", "Update")
+		if len(written) != 2 {
+			t.Fatalf("%d records", len(written))
+		}
+		for _, call := range written {
+			r := call.Record
+			if strings.Contains(fmt.Sprintf("%+v %s %s", r, r.Client, r.Data), b.Secret()) {
+				t.Error("the store was given a token")
+			}
+			for _, secret := range []string{base64.RawURLEncoding.EncodeToString(r.Secret[:]), hex.EncodeToString(r.Secret[:])[:43], r.ID} {
+				thief := app.BrowserWith(t, r.User+"."+r.ID+"."+secret)
+				if got := thief.Get("/me"); got.Status != http.StatusUnauthorized {
+					t.Errorf("%q opens the session", thief.Cookie)
+				}
+			}
+		}
 	}
 }

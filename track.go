@@ -1,13 +1,10 @@
 package revoke
 
 import (
-	"bufio"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 
-	"github.com/felixge/httpsnoop"
+	"github.com/revoke-sessions/revoke/internal/firstbyte"
 )
 
 // Track takes the place of scs's LoadAndSave: it loads the session of each
@@ -41,15 +38,15 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			}
 		}()
 		s.http = r.WithContext(s.ctx)
-		next.ServeHTTP(s.wrap(w), s.http)
+		next.ServeHTTP(firstbyte.Wrap(w, func() error { return s.begin(w) }), s.http)
 		panicking = false
-		s.begin(w)
+		_ = s.begin(w)
 	})
 }
 
-// begin runs the save step, once, and reports whether the response may go out. It
-// may not if the step failed, or if the application's own code panicked in it.
-func (s *request) begin(w http.ResponseWriter) bool {
+// begin runs the save step, once. It returns an error if the response may not go
+// out: if the step failed, or if the application's own code panicked in it.
+func (s *request) begin(w http.ResponseWriter) error {
 	s.once.Do(func() {
 		s.enter(saving)
 		cookie, err := s.save(s.ctx)
@@ -60,7 +57,10 @@ func (s *request) begin(w http.ResponseWriter) bool {
 		s.write(w, cookie)
 		s.enter(saved)
 	})
-	return s.hasSaved()
+	if !s.hasSaved() {
+		return errReplaced
+	}
+	return nil
 }
 
 // abandon runs in the place of the save step if the handler panics: what was to
@@ -84,114 +84,4 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 	clear(w.Header())
 	maps.Copy(w.Header(), s.before)
 	s.m.sm.ErrorFunc(w, s.http, err)
-}
-
-// wrap returns w with the save step before its first byte.
-func (s *request) wrap(w http.ResponseWriter) http.ResponseWriter {
-	w = direct(w)
-	return httpsnoop.Wrap(w, httpsnoop.Hooks{
-		WriteHeader: func(next httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
-			return func(code int) {
-				// 101 is the only 1xx that ends the exchange of headers.
-				informational := code >= 100 && code < 200 && code != http.StatusSwitchingProtocols
-				if informational || s.begin(w) {
-					next(code)
-				}
-			}
-		},
-		Write: func(next httpsnoop.WriteFunc) httpsnoop.WriteFunc {
-			return func(b []byte) (int, error) {
-				if !s.begin(w) {
-					return 0, errReplaced
-				}
-				return next(b)
-			}
-		},
-		WriteString: func(next httpsnoop.WriteStringFunc) httpsnoop.WriteStringFunc {
-			return func(b string) (int, error) {
-				if !s.begin(w) {
-					return 0, errReplaced
-				}
-				return next(b)
-			}
-		},
-		ReadFrom: func(next httpsnoop.ReadFromFunc) httpsnoop.ReadFromFunc {
-			return func(src io.Reader) (int64, error) {
-				if !s.begin(w) {
-					return 0, errReplaced
-				}
-				return next(src)
-			}
-		},
-		Flush: func(next httpsnoop.FlushFunc) httpsnoop.FlushFunc {
-			return func() {
-				s.begin(w)
-				next()
-			}
-		},
-		Hijack: func(next httpsnoop.HijackFunc) httpsnoop.HijackFunc {
-			return func() (net.Conn, *bufio.ReadWriter, error) {
-				if !s.begin(w) {
-					return nil, nil, errReplaced
-				}
-				return next()
-			}
-		},
-	})
-}
-
-// direct returns w with the abilities to flush and to hijack as its own, where it
-// has them by Unwrap only: a response controller would find its way past the save
-// step.
-func direct(w http.ResponseWriter) http.ResponseWriter {
-	_, flushes := w.(http.Flusher)
-	_, hijacks := w.(http.Hijacker)
-	addFlush, addHijack := !flushes && reaches[http.Flusher](w), !hijacks && reaches[http.Hijacker](w)
-	switch {
-	case addFlush && addHijack:
-		return struct {
-			unwrapper
-			flusher
-			hijacker
-		}{unwrapper{w}, flusher{w}, hijacker{w}}
-	case addFlush:
-		return struct {
-			unwrapper
-			flusher
-		}{unwrapper{w}, flusher{w}}
-	case addHijack:
-		return struct {
-			unwrapper
-			hijacker
-		}{unwrapper{w}, hijacker{w}}
-	}
-	return w
-}
-
-func reaches[T any](w http.ResponseWriter) bool {
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		w = u.Unwrap()
-		if _, ok := w.(T); ok {
-			return true
-		}
-	}
-}
-
-type unwrapper struct{ http.ResponseWriter }
-
-func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
-
-type flusher struct{ w http.ResponseWriter }
-
-func (f flusher) Flush()            { _ = f.FlushError() }
-func (f flusher) FlushError() error { return http.NewResponseController(f.w).Flush() }
-
-type hijacker struct{ w http.ResponseWriter }
-
-func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(h.w).Hijack()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/codec"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -176,5 +177,5 @@ func (s *request) cannotRead(ctx context.Context, found finding, err error) open
 // Under a codec of the application's own that cannot be told.
 func (m *Manager) isFromPlainSCS(data []byte) bool {
 	_, ours := m.sm.Codec.(Codec)
-	return ours && isGob(data)
+	return ours && codec.IsGob(data)
 }

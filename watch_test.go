@@ -14,33 +14,33 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// watching serves GET /watch, which reports the cause when its context ends.
-func watching(causes chan error) func(*server) {
-	return func(s *server) {
-		s.handle("GET /watch", func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := s.sessions.Watch(r.Context())
-			defer cancel()
-			http.NewResponseController(w).Flush() // the watch stands
-			<-ctx.Done()
-			causes <- context.Cause(ctx)
-		})
-	}
+// newWatching returns an application with GET /watch, which reports the cause when
+// its context ends.
+func newWatching(t *testing.T, st store.Store) (app *testapp.App, causes chan error) {
+	app, causes = testapp.New(t, st), make(chan error)
+	app.Handle("GET /watch", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := app.Sessions.Watch(r.Context())
+		defer cancel()
+		http.NewResponseController(w).Flush() // the watch stands
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+	})
+	return app, causes
 }
 
 // open starts a request that does not end by itself.
-func (b *browser) open(path string) (hangUp func()) {
-	b.t.Helper()
+func open(t *testing.T, b *testapp.Browser, path string) (hangUp func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r, _ := http.NewRequestWithContext(ctx, "GET", b.s.URL+path, nil)
-	r.AddCookie(&http.Cookie{Name: "session", Value: b.cookie})
-	resp, err := http.DefaultTransport.RoundTrip(r)
+	resp, err := http.DefaultTransport.RoundTrip(b.Request("GET", path).WithContext(ctx))
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	b.t.Cleanup(func() { cancel(); resp.Body.Close() })
+	t.Cleanup(func() { cancel(); resp.Body.Close() })
 	return cancel
 }
 
@@ -56,30 +56,31 @@ func within[T any](t *testing.T, c chan T) (v T) {
 }
 
 func TestWatch(t *testing.T) {
-	eachStore(t, func(t *testing.T, st store.Store) {
+	testapp.EachStore(t, func(t *testing.T, st store.Store) {
 		ends := map[string]struct {
-			end    func(s *server, b *browser)
+			end    func(app *testapp.App, b *testapp.Browser)
 			reason string
 		}{
-			"revoke one":    {func(s *server, b *browser) { s.signedIn(t, "ann").delete(apiPath + "/" + b.id()) }, revoke.ReasonRevoked},
-			"revoke others": {func(s *server, b *browser) { s.signedIn(t, "ann").delete(apiPath) }, revoke.ReasonRevokedOthers},
-			"revoke all":    {func(s *server, b *browser) { s.sessions.RevokeAll(context.Background(), "ann") }, revoke.ReasonRevokedAll},
-			"sign out":      {func(s *server, b *browser) { b.post("/logout") }, revoke.ReasonLoggedOut},
-			"eviction": {func(s *server, b *browser) {
-				s.sessions.MaxPerUser = 1
-				s.signedIn(t, "ann")
-				s.sessions.MaxPerUser = 100
+			"revoke one": {func(app *testapp.App, b *testapp.Browser) {
+				app.SignedIn(t, "ann").Delete(testapp.APIPath + "/" + b.ID())
+			}, revoke.ReasonRevoked},
+			"revoke others": {func(app *testapp.App, b *testapp.Browser) { app.SignedIn(t, "ann").Delete(testapp.APIPath) }, revoke.ReasonRevokedOthers},
+			"revoke all":    {func(app *testapp.App, b *testapp.Browser) { app.Sessions.RevokeAll(context.Background(), "ann") }, revoke.ReasonRevokedAll},
+			"sign out":      {func(app *testapp.App, b *testapp.Browser) { b.Post("/logout") }, revoke.ReasonLoggedOut},
+			"eviction": {func(app *testapp.App, b *testapp.Browser) {
+				app.Sessions.MaxPerUser = 1
+				app.SignedIn(t, "ann")
+				app.Sessions.MaxPerUser = 100
 			}, revoke.ReasonEvicted},
-			"revoke everyone": {func(s *server, b *browser) { s.sessions.RevokeEveryone(context.Background()) }, ""},
+			"revoke everyone": {func(app *testapp.App, b *testapp.Browser) { app.Sessions.RevokeEveryone(context.Background()) }, ""},
 		}
-		causes := make(chan error)
-		here := newServer(t, st, watching(causes))
-		there := newServer(t, st) // another process, as far as the store goes
+		here, causes := newWatching(t, st)
+		there := testapp.New(t, st) // another process, as far as the store goes
 		for name, test := range ends {
 			t.Run(name, func(t *testing.T) {
-				b := here.signedIn(t, "ann")
-				b.open("/watch")
-				b.s = there
+				b := here.SignedIn(t, "ann")
+				open(t, b, "/watch")
+				b.App = there
 				test.end(there, b)
 				err := within(t, causes)
 				var revoked *revoke.RevokedError
@@ -96,16 +97,15 @@ func TestWatch(t *testing.T) {
 }
 
 func TestWatchEndsWithTheRequest(t *testing.T) {
-	causes := make(chan error)
-	s := newServer(t, store.NewMemory(), watching(causes))
-	b := s.signedIn(t, "ann")
-	hangUp := b.open("/watch")
+	app, causes := newWatching(t, store.NewMemory())
+	b := app.SignedIn(t, "ann")
+	hangUp := open(t, b, "/watch")
 	hangUp()
 	if err := within(t, causes); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended by %v", err)
 	}
-	if got := b.get("/me"); got.status != http.StatusOK {
-		t.Errorf("the session: %d", got.status)
+	if got := b.Get("/me"); got.Status != http.StatusOK {
+		t.Errorf("the session: %d", got.Status)
 	}
 }
 
@@ -144,23 +144,13 @@ func TestWatchExpiryAndSilentStores(t *testing.T) {
 			deafStore{store.NewMemory()}:   5 * time.Second,
 			muteStore{store.NewMemory()}:   2 * time.Minute,
 		} {
-			sm := newPlainManager()
-			sm.Lifetime = time.Hour
-			m := revoke.New(sm, st)
+			app := testapp.InBubble(st)
+			app.SCS.Lifetime = time.Hour
 			var ctx context.Context
-			cookies := func(h http.HandlerFunc, token string) string {
-				r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
-				r.AddCookie(&http.Cookie{Name: "session", Value: token})
-				m.Track(h).ServeHTTP(w, r)
-				for _, c := range w.Result().Cookies() {
-					token = c.Value
-				}
-				return token
-			}
-			watch := func() {
-				token := cookies(func(_ http.ResponseWriter, r *http.Request) { m.Login(r.Context(), "ann") }, "")
-				cookies(func(_ http.ResponseWriter, r *http.Request) { ctx, _ = m.Watch(context.WithoutCancel(r.Context())) }, token)
-			}
+			app.Handle("GET /watch", func(_ http.ResponseWriter, r *http.Request) {
+				ctx, _ = app.Sessions.Watch(context.WithoutCancel(r.Context()))
+			})
+			watch := func() { app.SignedIn(t, "ann").Get("/watch") }
 			watch()
 			time.Sleep(time.Hour - time.Second)
 			if ctx.Err() != nil {
@@ -171,7 +161,7 @@ func TestWatchExpiryAndSilentStores(t *testing.T) {
 				t.Errorf("an expired session is watched on: %v", context.Cause(ctx))
 			}
 			watch()
-			m.RevokeAll(t.Context(), "ann")
+			app.Sessions.RevokeAll(t.Context(), "ann")
 			time.Sleep(late + time.Second)
 			if !errors.Is(context.Cause(ctx), revoke.ErrRevoked) {
 				t.Errorf("%T: a revoked session is watched on: %v", st, context.Cause(ctx))

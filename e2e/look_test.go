@@ -185,6 +185,36 @@ func TestLooksWithAHundred(t *testing.T) {
 	w.reads(openDialog, "Sign out of 99 other devices?")
 }
 
+// TestLooksBeyondAHundred shows that a longer list goes on to a second page, and
+// back.
+func TestLooksBeyondAHundred(t *testing.T) {
+	s := newSite(t, func(s *site) { s.sessions.MaxPerUser = 0 })
+	for i := range 102 {
+		d := devices[i%len(devices)]
+		d.seen = time.Duration(i+1) * time.Hour
+		s.seed(t, d)
+	}
+	w := s.open(t, firefoxOnLinux)
+	w.signIn()
+	w.reads("h2#revoke-others", "102 other devices")
+	w.click("[rel=next]")
+	w.until("location.search == '?page=2'")
+	w.until("document.querySelectorAll('.revoke-card li.revoke-session').length == 2")
+	for _, width := range []int64{1000, 320} {
+		w.run(chromedp.EmulateViewport(width, 700))
+		w.fits()
+		w.accessible(fmt.Sprint("second page, ", width))
+		w.shoot(fmt.Sprint("second-page-", width))
+	}
+	w.click(".revoke-card li:nth-of-type(2) .revoke-open")
+	w.click(openDialog + " .revoke-danger")
+	w.reads("[role=status]", "Signed out of ")
+	w.until("location.search == '?page=2'")
+	w.click("[rel=prev]")
+	w.until("location.search == '?page=1'")
+	w.reads("h2#revoke-others", "101 other devices")
+}
+
 // TestLooksHostile shows that names of devices and places neither leave their
 // place nor cover another's.
 func TestLooksHostile(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/page"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -34,7 +35,7 @@ type site struct {
 	*httptest.Server
 	sessions *revoke.Manager
 	aged     *agedStore
-	options  revoke.PageOptions
+	options  page.Options
 	rewrite  func([]byte) []byte // changes what the page answers
 }
 
@@ -44,7 +45,7 @@ const loginForm = `<!DOCTYPE html><html lang="en"><title>Sign in</title><main><h
 func newSite(t *testing.T, configure ...func(*site)) *site {
 	t.Helper()
 	sm := scs.New()
-	s := &site{aged: &agedStore{Store: store.NewMemory()}, options: revoke.PageOptions{LoginURL: "/login"}}
+	s := &site{aged: &agedStore{Store: store.NewMemory()}, options: page.Options{LoginURL: "/login"}}
 	s.sessions = revoke.New(sm, s.aged)
 	s.sessions.Logger = slog.New(slog.DiscardHandler)
 	s.sessions.ClientIP = func(r *http.Request) netip.Addr {
@@ -76,14 +77,14 @@ func newSite(t *testing.T, configure ...func(*site)) *site {
 		}
 		http.Redirect(w, r, pagePath, http.StatusSeeOther)
 	})
-	page := s.sessions.Page(s.options)
+	h := page.New(s.sessions, s.options)
 	mux.HandleFunc(pagePath, func(w http.ResponseWriter, r *http.Request) {
 		if s.rewrite == nil {
-			page.ServeHTTP(w, r)
+			h.ServeHTTP(w, r)
 			return
 		}
 		answer := httptest.NewRecorder()
-		page.ServeHTTP(answer, r)
+		h.ServeHTTP(answer, r)
 		for name, values := range answer.Header() {
 			w.Header()[name] = values
 		}

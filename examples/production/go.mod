@@ -13,7 +13,6 @@ require (
 
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
-	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.10.0 // indirect
 	github.com/mileusna/useragent v1.3.5 // indirect
 	github.com/x448/float16 v0.8.4 // indirect

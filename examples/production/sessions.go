@@ -14,6 +14,7 @@ import (
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/examples/internal/site"
+	"github.com/revoke-sessions/revoke/page"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -40,7 +41,7 @@ func newHandler(o options, pool *redis.Pool, st store.Store, log *slog.Logger, a
 
 	mux := site.New(sm, sessions)
 	sessions.Mount(mux, "/api/auth/sessions")
-	mux.Handle("/account/sessions", sessions.Page(revoke.PageOptions{LoginURL: "/", ReauthenticateURL: "/reauthenticate"}))
+	mux.Handle("/account/sessions", page.New(sessions, page.Options{LoginURL: "/", ReauthenticateURL: "/reauthenticate"}))
 	mux.HandleFunc("GET /reauthenticate", reauthenticateForm)
 	mux.Handle("POST /reauthenticate", http.NewCrossOriginProtection().Handler(reauthenticate(sm, sessions)))
 

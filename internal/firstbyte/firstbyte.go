@@ -1,0 +1,142 @@
+// Package firstbyte puts a step before the first byte of a response.
+package firstbyte
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+)
+
+// Wrap returns a writer that calls begin before it passes anything on to w. If
+// begin fails, nothing of the handler's response goes out, and the handler's calls
+// return the error of begin. Informational headers, and what [http.Pusher] pushes,
+// do not wait for begin.
+//
+// The writer calls begin more than once. Begin must do its work the first time,
+// and return the same error from then on, as [sync.OnceValue] has it.
+//
+// A handler can flush and hijack the writer exactly if it can do so with w, by a
+// type assertion or by an [http.ResponseController]. What the writers of net/http
+// can do beside that, and others that can do the same, is kept as well: Push of
+// HTTP/2, and CloseNotify. All else that w can do is found by Unwrap.
+func Wrap(w http.ResponseWriter, begin func() error) http.ResponseWriter {
+	g := &gate{w, begin}
+	_, notifies := w.(closeNotifier)
+	_, pushes := w.(http.Pusher)
+	flushes := reaches[http.Flusher](w) || reaches[interface{ FlushError() error }](w)
+	hijacks := reaches[http.Hijacker](w)
+	// The types hold a pointer and nothing else, so that none of them is allocated.
+	switch {
+	case flushes && hijacks && notifies:
+		return http1{flushHijacker{flusher{g}}}
+	case flushes && hijacks:
+		return flushHijacker{flusher{g}}
+	case flushes && pushes && notifies:
+		return http2{flushPusher{flusher{g}}}
+	case flushes && pushes:
+		return flushPusher{flusher{g}}
+	case flushes:
+		return flusher{g}
+	case hijacks:
+		return hijacker{g}
+	}
+	return g
+}
+
+// reaches reports whether w has a method, or an [http.ResponseController] finds it
+// by w.Unwrap. If the writer did not have the method itself, the controller would
+// find its way around begin.
+func reaches[Method any](w http.ResponseWriter) bool {
+	for {
+		if _, ok := w.(Method); ok {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+	}
+}
+
+// A gate does what every writer can.
+type gate struct {
+	http.ResponseWriter
+	begin func() error
+}
+
+func (g *gate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
+
+func (g *gate) WriteHeader(code int) {
+	// 101 is the only 1xx after which no other header comes.
+	informational := 100 <= code && code < 200 && code != http.StatusSwitchingProtocols
+	if informational || g.begin() == nil {
+		g.ResponseWriter.WriteHeader(code)
+	}
+}
+
+func (g *gate) Write(b []byte) (int, error) {
+	if err := g.begin(); err != nil {
+		return 0, err
+	}
+	return g.ResponseWriter.Write(b)
+}
+
+func (g *gate) WriteString(s string) (int, error) {
+	if err := g.begin(); err != nil {
+		return 0, err
+	}
+	return io.WriteString(g.ResponseWriter, s)
+}
+
+func (g *gate) ReadFrom(src io.Reader) (int64, error) {
+	if err := g.begin(); err != nil {
+		return 0, err
+	}
+	return io.Copy(g.ResponseWriter, src)
+}
+
+// flush flushes also if begin fails, so that what is sent in place of the response
+// does not wait for the handler to return.
+func (g *gate) flush() error {
+	err := g.begin()
+	flushed := http.NewResponseController(g.ResponseWriter).Flush()
+	if err != nil {
+		return err
+	}
+	return flushed
+}
+
+func (g *gate) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := g.begin(); err != nil {
+		return nil, nil, err
+	}
+	return http.NewResponseController(g.ResponseWriter).Hijack()
+}
+
+func (g *gate) push(target string, opts *http.PushOptions) error {
+	return g.ResponseWriter.(http.Pusher).Push(target, opts)
+}
+
+func (g *gate) closeNotify() <-chan bool { return g.ResponseWriter.(closeNotifier).CloseNotify() }
+
+// closeNotifier is http.CloseNotifier, which is deprecated, and which gin needs to stream.
+type closeNotifier interface{ CloseNotify() <-chan bool }
+
+type (
+	flusher       struct{ *gate }
+	hijacker      struct{ *gate }
+	flushHijacker struct{ flusher }
+	flushPusher   struct{ flusher }
+	http1         struct{ flushHijacker } // as of a HTTP/1 connection
+	http2         struct{ flushPusher }   // as of a HTTP/2 stream
+)
+
+func (w flusher) Flush()                                             { _ = w.flush() }
+func (w flusher) FlushError() error                                  { return w.flush() }
+func (w hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error)      { return w.hijack() }
+func (w flushHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
+func (w flushPusher) Push(target string, o *http.PushOptions) error  { return w.push(target, o) }
+func (w http1) CloseNotify() <-chan bool                             { return w.closeNotify() }
+func (w http2) CloseNotify() <-chan bool                             { return w.closeNotify() }

@@ -1,0 +1,243 @@
+package interleaving
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/revoke-sessions/revoke/internal/interleave"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// TestInterleavingFindsDefects shows that the enumeration rejects each of these
+// stores, and tells why.
+func TestInterleavingFindsDefects(t *testing.T) {
+	if raceDetector {
+		t.Skip("takes long under the race detector, and needs none")
+	}
+	for _, defect := range defects {
+		t.Run(defect.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, defect.setting, defect.spoilStore)
+			orders := 0
+			for _, p := range programs {
+				if !slices.Contains(p.settings, defect.setting) {
+					continue
+				}
+				for _, cast := range p.casts {
+					result := interleave.All(s.play(cast))
+					if orders += result.Orders; result.Failure != nil {
+						t.Logf("found within %d orders, where %s:\n%v", orders, does(cast), result.Failure)
+						return
+					}
+				}
+			}
+			t.Errorf("not found in %d orders", orders)
+		})
+	}
+}
+
+// A defect is one that a store may have.
+type defect struct {
+	name    string
+	setting setting
+	spoil   func(*scene, *spoiledStore)
+}
+
+var defects = []defect{
+	{"Find answers from a cache", always, func(_ *scene, st *spoiledStore) {
+		cache := make(map[string]store.Record)
+		st.find = func(ctx context.Context, user, id string) (store.Record, error) {
+			if r, ok := cache[id]; ok {
+				return r, nil
+			}
+			r, err := st.Store.Find(ctx, user, id)
+			if err == nil {
+				cache[id] = r
+			}
+			return r, err
+		}
+	}},
+	{"Update creates", always, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			return st.bringBack(r, st.Store.Update(ctx, r, was))
+		}
+	}},
+	{"Update ignores was", always, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, _ store.Hash) error { return st.overwrite(ctx, r) }
+	}},
+	{"Update looks at was in one step and writes in another", always, func(sc *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			before, err := st.Store.Find(ctx, r.User, r.ID)
+			if err != nil {
+				return err
+			}
+			if !before.Secret.Equal(was) {
+				return store.ErrStale
+			}
+			sc.run.Step("overwrites the session")
+			return st.overwrite(ctx, r)
+		}
+	}},
+	{"Touch creates", always, func(_ *scene, st *spoiledStore) {
+		st.touch = func(ctx context.Context, user, id string, t store.Touch) error {
+			return st.bringBack(st.seen[id], st.Store.Touch(ctx, user, id, t))
+		}
+	}},
+	{"Create ignores the tombstone", always, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+			evicted, err := st.Store.Create(ctx, r, limit)
+			return evicted, st.bringBack(r, err)
+		}
+	}},
+	{"Create evicts nobody", limited, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, _ int) ([]store.Record, error) {
+			return st.Store.Create(ctx, r, 0)
+		}
+	}},
+	{"Create evicts one too many", limited, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+			return st.Store.Create(ctx, r, limit-1)
+		}
+	}},
+	{"Revoke ignores the acting session", always, func(_ *scene, st *spoiledStore) {
+		st.revoke = func(ctx context.Context, user, id string, why store.Revocation) (store.Record, error) {
+			why.By = ""
+			return st.Store.Revoke(ctx, user, id, why)
+		}
+	}},
+	{"Revoke looks in one step and writes in another", always, func(sc *scene, st *spoiledStore) {
+		st.revoke = func(ctx context.Context, user, id string, why store.Revocation) (store.Record, error) {
+			r, err := st.Store.Find(ctx, user, id)
+			if err != nil {
+				return st.Store.Revoke(ctx, user, id, why)
+			}
+			sc.run.Step("writes the tombstone")
+			st.Store.Revoke(ctx, user, id, why)
+			return r, nil
+		}
+	}},
+	{"Revoke answers that there was no session", always, func(_ *scene, st *spoiledStore) {
+		st.revoke = func(ctx context.Context, user, id string, why store.Revocation) (store.Record, error) {
+			_, err := st.Store.Revoke(ctx, user, id, why)
+			if err == nil {
+				err = store.ErrNotFound
+			}
+			return store.Record{}, err
+		}
+	}},
+	{"RevokeAll misses one", always, func(_ *scene, st *spoiledStore) {
+		st.revokeAll = func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
+			list, err := st.others(ctx, user, keep)
+			for i, r := range list {
+				if i > 0 {
+					st.Store.Revoke(ctx, user, r.ID, why)
+				}
+			}
+			return list, err
+		}
+	}},
+	{"RevokeAll takes one step for each session", always, func(sc *scene, st *spoiledStore) {
+		st.revokeAll = func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
+			list, err := st.others(ctx, user, keep)
+			why.By = ""
+			for _, r := range list {
+				sc.run.Step("revokes one of them")
+				st.Store.Revoke(ctx, user, r.ID, why)
+			}
+			return list, err
+		}
+	}},
+	{"RevokeAll keeps none", always, func(_ *scene, st *spoiledStore) {
+		st.revokeAll = func(ctx context.Context, user, _ string, why store.Revocation) ([]store.Record, error) {
+			return st.Store.RevokeAll(ctx, user, "", why)
+		}
+	}},
+	{"RevokeAll ends other users' sessions", always, func(_ *scene, st *spoiledStore) {
+		st.revokeAll = func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
+			list, err := st.Store.RevokeAll(ctx, user, keep, why)
+			if err == nil && keep == "" {
+				err = st.Store.RevokeEveryone(ctx)
+			}
+			return list, err
+		}
+	}},
+}
+
+// A spoiledStore has some methods that are not the store's.
+type spoiledStore struct {
+	store.Store
+	seen map[string]store.Record // by id, sessions as they were found last
+	back map[string]store.Record // by id, sessions that have ended and come back
+
+	create    func(ctx context.Context, r store.Record, limit int) ([]store.Record, error)
+	find      func(ctx context.Context, user, id string) (store.Record, error)
+	update    func(ctx context.Context, r store.Record, was store.Hash) error
+	touch     func(ctx context.Context, user, id string, t store.Touch) error
+	revoke    func(ctx context.Context, user, id string, why store.Revocation) (store.Record, error)
+	revokeAll func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error)
+}
+
+func (d defect) spoilStore(sc *scene, st store.Store) store.Store {
+	spoiled := &spoiledStore{
+		Store: st, seen: make(map[string]store.Record), back: make(map[string]store.Record),
+		create: st.Create, find: st.Find, update: st.Update, touch: st.Touch, revoke: st.Revoke, revokeAll: st.RevokeAll,
+	}
+	d.spoil(sc, spoiled)
+	return spoiled
+}
+
+// bringBack makes a session live again that err says has ended.
+func (st *spoiledStore) bringBack(r store.Record, err error) error {
+	if !errors.Is(err, store.ErrRevoked) && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	st.back[r.ID] = r
+	return nil
+}
+
+// overwrite replaces a live session, whatever its secret is.
+func (st *spoiledStore) overwrite(ctx context.Context, r store.Record) error {
+	now, err := st.Store.Find(ctx, r.User, r.ID)
+	if err != nil {
+		return err
+	}
+	return st.Store.Update(ctx, r, now.Secret)
+}
+
+func (st *spoiledStore) others(ctx context.Context, user, keep string) ([]store.Record, error) {
+	list, err := st.List(ctx, user)
+	return slices.DeleteFunc(list, func(r store.Record) bool { return r.ID == keep }), err
+}
+
+func (st *spoiledStore) Create(ctx context.Context, r store.Record, limit int) ([]store.Record, error) {
+	return st.create(ctx, r, limit)
+}
+
+func (st *spoiledStore) Find(ctx context.Context, user, id string) (store.Record, error) {
+	if r, ok := st.back[id]; ok {
+		return r, nil
+	}
+	r, err := st.find(ctx, user, id)
+	if err == nil {
+		st.seen[id] = r
+	}
+	return r, err
+}
+
+func (st *spoiledStore) Update(ctx context.Context, r store.Record, was store.Hash) error {
+	return st.update(ctx, r, was)
+}
+
+func (st *spoiledStore) Touch(ctx context.Context, user, id string, t store.Touch) error {
+	return st.touch(ctx, user, id, t)
+}
+
+func (st *spoiledStore) Revoke(ctx context.Context, user, id string, why store.Revocation) (store.Record, error) {
+	return st.revoke(ctx, user, id, why)
+}
+
+func (st *spoiledStore) RevokeAll(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
+	return st.revokeAll(ctx, user, keep, why)
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package interleaving
+
+func init() { raceDetector = true }
