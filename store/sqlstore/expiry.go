@@ -11,7 +11,7 @@ const (
 	pruned  = 1000 // rows that Prune deletes at a time, so that nobody waits for it long
 )
 
-const dueSessions = `where (era, due) < ((select era from revoke_state), {hour}) limit $1`
+const dueSessions = `where (era, due) < ((select era from revoke_state), {hour}) order by era, due limit $1`
 
 var (
 	retireStatement = newStatement(`delete from revoke_sessions where rowid in (select rowid from revoke_sessions ` + dueSessions + `)`)

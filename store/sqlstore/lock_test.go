@@ -42,11 +42,11 @@ func testHeld(t *testing.T, d sqlstore.Dialect, db *sql.DB) {
 // waiting waits until that many statements wait for a lock, and none is answered.
 func waiting(t *testing.T, d sqlstore.Dialect, db *sql.DB, want int, answered <-chan error) {
 	t.Helper()
-	query := "select count(*) from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())"
+	query := "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 	if d == sqlstore.MySQL {
 		query = "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(150 * time.Millisecond) { // MariaDB looks anew after 100 ms
 		var n int
 		check(db.QueryRow(query).Scan(&n))
 		select {

@@ -36,8 +36,7 @@ func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
 
 // encrypted returns a store that keeps its sessions in st, encrypted.
 func encrypted(st store.Store) store.Store {
-	key := store.Key{ID: "key", AEAD: must(store.AESGCM(make([]byte, 32)))}
-	return must(store.Encrypt(st, key))
+	return must(store.Encrypt(st, must(store.AESGCM("key", make([]byte, 32)))))
 }
 
 func must[T any](v T, err error) T {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -22,7 +21,8 @@ var (
 		created = $8, seen = $9, proved = $10,
 		expires = {least}($11, coalesce($12, deadline, $11)), deadline = coalesce($12, deadline),
 		client = $13, data = $14, secret = $4
-		where usr = $1 and id = $2 and secret = $3 and {live}`)
+		where usr = $1 and id = $2 and secret = $3 and {live}
+		and (secret = $4 or used is null or coalesce(prev <> $5, true))`)
 
 	touchStatement = newStatement(`update revoke_sessions set {rev}
 		used = case when used is null and prev is not null and secret = $6 then $3 else used end,
@@ -97,8 +97,11 @@ func (s *Store) listed(ctx context.Context, q querier, user string, st statement
 func (s *Store) Update(ctx context.Context, r store.Record, was store.Hash) error {
 	return s.within(ctx, "update a session", func(ctx context.Context) error {
 		renewal := r.Secret != was // after which the old secret must not open the session again
+		stale := func(stored store.Record) bool {
+			return !stored.Secret.Equal(was) || renewal && stored.Retired(r.Prev)
+		}
 		return s.engine.write(ctx, renewal, func(q querier) error {
-			return s.change(ctx, q, r.User, r.ID, &was, updateStatement,
+			return s.change(ctx, q, r.User, r.ID, stale, updateStatement,
 				[]byte(r.User), []byte(r.ID), was[:], r.Secret[:], hash(r.Prev), micros(r.RenewedAt), micros(r.UsedAt),
 				r.CreatedAt.UnixMicro(), micros(r.SeenAt), micros(r.ProvedAt), r.ExpiresAt.UnixMicro(), micros(r.Deadline),
 				bytes(r.Client), bytes(r.Data))
@@ -110,16 +113,17 @@ func (s *Store) Update(ctx context.Context, r store.Record, was store.Hash) erro
 func (s *Store) Touch(ctx context.Context, user, id string, t store.Touch) error {
 	return s.within(ctx, "touch a session", func(ctx context.Context) error {
 		return s.engine.write(ctx, false, func(q querier) error {
-			return s.change(ctx, q, user, id, nil, touchStatement,
+			never := func(store.Record) bool { return false }
+			return s.change(ctx, q, user, id, never, touchStatement,
 				[]byte(user), []byte(id), micros(t.SeenAt), t.ExpiresAt.UnixMicro(), bytes(t.Client), t.Secret[:])
 		})
 	})
 }
 
-// change runs a statement that changes a live session, whose secret hash is was
-// unless that is nil. If there is none, it finds out why; if there is one by then,
-// it was replaced meanwhile, and the statement runs again.
-func (s *Store) change(ctx context.Context, q querier, user, id string, was *store.Hash, st statement, args ...any) error {
+// change runs a statement that changes a live session unless it is stale. If there is
+// none, it finds out why; if there is one by then, it was replaced meanwhile, and the
+// statement runs again.
+func (s *Store) change(ctx context.Context, q querier, user, id string, stale func(store.Record) bool, st statement, args ...any) error {
 	for {
 		result, err := s.exec(ctx, q, st, args...)
 		if err != nil {
@@ -128,13 +132,10 @@ func (s *Store) change(ctx context.Context, q querier, user, id string, was *sto
 		if n, err := result.RowsAffected(); err != nil || n > 0 {
 			return err
 		}
-		r, err := s.find(ctx, q, user, id)
-		switch {
-		case errors.Is(err, store.ErrRevoked):
-			return store.ErrRevoked
+		switch stored, err := s.find(ctx, q, user, id); {
 		case err != nil:
 			return err
-		case was != nil && !r.Secret.Equal(*was):
+		case stale(stored):
 			return store.ErrStale
 		}
 	}

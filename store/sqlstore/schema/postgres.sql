@@ -152,7 +152,7 @@ begin
     end if;
   end if;
   delete from revoke_sessions s where s.ctid = any(array(
-    select t.ctid from revoke_sessions t where (t.era, t.due) < (e, n / 3600000000) limit 4 for update skip locked));
+    select t.ctid from revoke_sessions t where (t.era, t.due) < (e, n / 3600000000) order by t.era, t.due limit 4 for update skip locked));
 end $$;
 
 create or replace function revoke_one_1(

@@ -38,7 +38,10 @@ func StartMariaDB(t testing.TB) *MariaDB {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("servertest: %v", err)
 	}
-	t.Cleanup(func() { kill(cmd) })
+	t.Cleanup(func() {
+		kill(cmd)
+		cmd.Wait()
+	})
 	m := &MariaDB{net.JoinHostPort("127.0.0.1", port)}
 	db, err := sql.Open("mysql", strings.TrimSuffix(MariaDSN(m.Addr), database))
 	if err != nil {

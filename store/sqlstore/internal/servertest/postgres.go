@@ -23,6 +23,7 @@ type Postgres struct {
 	dir     string
 	port    string
 	cmd     *exec.Cmd // while it runs
+	ended   <-chan struct{}
 }
 
 // StartPostgres starts a server that ends with the test. The settings are those of
@@ -50,7 +51,35 @@ func (p *Postgres) start(settings []string) {
 // Start starts a server that was killed, on the same port.
 func (p *Postgres) Start(settings ...string) {
 	p.t.Helper()
-	log, err := os.Create(filepath.Join(p.dir, "log"))
+	db, err := sql.Open("pgx", p.DSN())
+	if err != nil {
+		p.t.Fatalf("servertest: %v", err)
+	}
+	defer db.Close()
+	within(p.t, time.Minute, "postgres does not answer", func() error {
+		select {
+		case <-p.ended: // what is left of the one before has the memory, until it notices
+			p.cmd = nil
+		default:
+		}
+		if p.cmd == nil {
+			p.run(settings)
+		}
+		var dir string
+		if err := db.QueryRow("show data_directory").Scan(&dir); err != nil {
+			return err
+		}
+		if dir != p.data() {
+			return fmt.Errorf("another server has the port")
+		}
+		return nil
+	})
+}
+
+// run starts the program.
+func (p *Postgres) run(settings []string) {
+	p.t.Helper()
+	log, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		p.t.Fatalf("servertest: %v", err)
 	}
@@ -64,28 +93,19 @@ func (p *Postgres) Start(settings ...string) {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatalf("servertest: %v", err)
 	}
-	p.cmd = cmd
-	db, err := sql.Open("pgx", p.DSN())
-	if err != nil {
-		p.t.Fatalf("servertest: %v", err)
-	}
-	defer db.Close()
-	within(p.t, time.Minute, "postgres does not answer", func() error {
-		var dir string
-		if err := db.QueryRow("show data_directory").Scan(&dir); err != nil {
-			return err
-		}
-		if dir != p.data() {
-			return fmt.Errorf("another server has the port")
-		}
-		return nil
-	})
+	ended := make(chan struct{})
+	p.cmd, p.ended = cmd, ended
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
 }
 
 // Kill ends the server at once, as a crash does. It does nothing if it does not run.
 func (p *Postgres) Kill() {
 	if p.cmd != nil {
 		kill(p.cmd)
+		<-p.ended
 		p.cmd = nil
 	}
 }

@@ -6,7 +6,4 @@ import "os/exec"
 
 func (a account) command(name string, args ...string) *exec.Cmd { return exec.Command(name, args...) }
 
-func kill(cmd *exec.Cmd) {
-	cmd.Process.Kill()
-	cmd.Wait()
-}
+func kill(cmd *exec.Cmd) { cmd.Process.Kill() }

@@ -20,7 +20,4 @@ func (a account) command(name string, args ...string) *exec.Cmd {
 }
 
 // kill ends a process and its children at once.
-func kill(cmd *exec.Cmd) {
-	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	cmd.Wait()
-}
+func kill(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
