@@ -136,10 +136,11 @@ type Manager struct {
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
 // of visitors who have not signed in stay in the store that sm has.
 //
-// It puts a router in the place of sm.Store, so set sm.Store before. Where sm
-// still has the defaults of [scs.New], it installs [Codec], which is faster and
-// reads what was stored by the default, and an ErrorFunc that answers 503
-// Service Unavailable, with nothing of the error, when a store fails.
+// It puts a router in the place of sm.Store, so set sm.Store before. If sm
+// still has the defaults of [scs.New], it installs two things: a codec that writes
+// sessions as [Codec] does, and those of visitors as the default does until
+// AdoptUntil has passed; and an ErrorFunc that answers as the API does, see
+// [ProblemOf], with nothing of the error.
 func New(sm *scs.SessionManager, st store.Store) *Manager {
 	m := &Manager{
 		UserIDKey:     defaultUserIDKey,

@@ -265,3 +265,24 @@ func TestReauthenticatedWithoutSession(t *testing.T) {
 		t.Errorf("a user whose session was revoked: %d %q", got.Status, got.Body)
 	}
 }
+
+// TestUseIsNoProof shows that a session which is written to is not one whose user
+// has just proved who they are.
+func TestUseIsNoProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		app.Handle("POST /prove", func(_ http.ResponseWriter, r *http.Request) { app.Sessions.Reauthenticated(r.Context()) })
+		provedAt := func() time.Time { return app.List(t, "ann")[0].ProvedAt }
+		b := app.SignedIn(t, "ann")
+		proved := provedAt()
+		time.Sleep(time.Hour)
+		b.Post("/cart?put=book")
+		if got := provedAt(); !got.Equal(proved) {
+			t.Errorf("after a use an hour later the proof is %v old, not an hour", time.Since(got))
+		}
+		b.Post("/prove")
+		if got := provedAt(); !got.Equal(time.Now()) {
+			t.Errorf("after a new proof the proof is %v old", time.Since(got))
+		}
+	})
+}

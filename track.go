@@ -15,7 +15,8 @@ import (
 // delivered all the same. Where a store fails, the response is the one of
 // [scs.SessionManager.ErrorFunc] and nothing else, and neither the session nor
 // the cookie is lost. Of several cookies of the name, the first that opens a
-// session counts.
+// session counts; after one whose session was revoked, or cannot be decoded, only a
+// session of the same user opens.
 //
 // A response sets or clears the cookie for what its own request has done, and
 // never for what others have: by the time it arrives, the browser may hold the
