@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -87,15 +88,25 @@ var expiryCases = []testCase{
 		name: "frees the id",
 		rule: "An expired session does not stand in the way of another with its id, and leaves that one nothing.",
 		run: func(t *trial) {
-			r := t.fleeting(t.find)
+			var again []store.Record
+			r := t.fleeting(func(r *store.Record) error {
+				again = []store.Record{t.record(r.ID)}
+				again[0].Client, again[0].Data = nil, nil
+				for i := range 10 {
+					more := t.record(fmt.Sprint(r.ID, i))
+					again = append(again, more)
+					if _, err := t.Create(t.ctx, ending(more, r.ExpiresAt), store.Limit{}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 			t.until(r.ExpiresAt)
-			again := []store.Record{t.record(r.ID)}
-			again[0].Client, again[0].Data = nil, nil
 			t.create(again...)
 			t.wantLive(again...)
 			t.wantList(again...)
 			t.revoke(r.ID)
-			t.wantRevoked(store.Revocation{Reason: "reason of " + r.ID}, again...)
+			t.wantRevoked(store.Revocation{Reason: "reason of " + r.ID}, again[0])
 		},
 	},
 	{

@@ -47,6 +47,9 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 	if s.is("Create drops the renewal") {
 		r.Prev, r.RenewedAt, r.UsedAt = store.Hash{}, time.Time{}, time.Time{}
 	}
+	if r.Prev == (store.Hash{}) && s.is("Create keeps RenewedAt with Prev only") {
+		r.RenewedAt = time.Time{}
+	}
 	if !s.is("Create ignores the deadline") {
 		r.ExpiresAt = bounded(r.ExpiresAt, r.Deadline)
 	}

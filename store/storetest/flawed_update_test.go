@@ -117,7 +117,7 @@ func (s *flawed) carryRenewal(next *store.Record, was store.Record) {
 // carryDeadline gives an update the deadline that it keeps, and bounds its expiry.
 func (s *flawed) carryDeadline(next *store.Record, was store.Record) {
 	given := next.Deadline
-	keeps := given.IsZero() && !s.is("Update without a deadline clears it") ||
+	keeps := given.IsZero() && !s.is("Update without a deadline clears it") && !(s.is("a zero time of another place is none") && given != time.Time{}) ||
 		s.is("Update keeps the deadline") && !was.Deadline.IsZero() ||
 		s.is("deadlines are not put off") && !was.Deadline.IsZero() && given.After(was.Deadline) ||
 		s.is("deadlines are not brought forward") && given.Before(was.Deadline)

@@ -236,6 +236,8 @@ var flaws = map[string][]string{
 	"the first Once stays":                      {"Expiry/ends what Once was for"},
 	"what expires before it is created lives":   {"Create/adds nothing that is live when its time has come"},
 	"Create keeps the bytes of what was there":  {"Expiry/frees the id"},
+	"a zero time of another place is none":      {"Deadline/is kept by an Update that has none"},
+	"Create keeps RenewedAt with Prev only":     {"Renewal/is kept"},
 	"a negative limit allows none":              {"Limit/none evicts nothing"},
 	"Touch uses a tombstone":                    {"Renewal/stays on the tombstone while it is pending"},
 	"revocations of long ago end nothing":       {"Revoke/takes effect at once"},

@@ -32,13 +32,15 @@ func (t *trial) update(r store.Record, was store.Hash) {
 var renewalCases = []testCase{
 	{
 		name: "is kept",
-		rule: "Create keeps Prev, RenewedAt and UsedAt as given, and Find and List return them.",
+		rule: "Create keeps Prev, RenewedAt and UsedAt as given, each by itself, and Find and List return them.",
 		run: func(t *trial) {
 			a, b := pending(t.record("a")), pending(t.record("b"))
 			b.UsedAt = b.RenewedAt.Add(time.Second)
-			t.create(a, b)
-			t.wantLive(a, b)
-			t.wantList(a, b)
+			c, d := t.record("c"), t.record("d")
+			c.RenewedAt, d.UsedAt = a.RenewedAt, b.UsedAt
+			t.create(a, b, c, d)
+			t.wantLive(a, b, c, d)
+			t.wantList(a, b, c, d)
 		},
 	},
 	{

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -221,7 +220,9 @@ func (s *Smallest) Update(ctx context.Context, r store.Record, was store.Hash) e
 	case old.Retired(r.Prev):
 		return store.ErrStale
 	}
-	r.Deadline = cmp.Or(r.Deadline, old.Deadline)
+	if r.Deadline.IsZero() {
+		r.Deadline = old.Deadline
+	}
 	u.put(r)
 	return nil
 }
