@@ -55,7 +55,8 @@ func (a *account) mayCreate(r store.Record) error {
 	if slices.ContainsFunc(a.onces, func(o once) bool { return o.id == r.ID }) {
 		return store.ErrRevoked
 	}
-	if a.mark != nil && (!r.Once.IsZero() || !r.CreatedAt.After(a.mark.At)) {
+	// A mark has lost its nanoseconds, so those of the session do not count either.
+	if a.mark != nil && (!r.Once.IsZero() || r.CreatedAt.UnixMicro() <= a.mark.At.UnixMicro()) {
 		return &store.MarkedError{Mark: *a.mark}
 	}
 	return nil

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bradfitz/gomemcache/memcache"
-
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -206,11 +204,5 @@ func TestStoreForgetsDuringAWrite(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func TestStoreForgets(t *testing.T) {
-	if !patient(memcache.New()).Forgets() {
-		t.Error("the store does not say that it forgets")
 	}
 }

@@ -76,6 +76,8 @@ func (s *Store) Update(ctx context.Context, r store.Record, was store.Hash) erro
 		if next.Secret == old.Secret {
 			next.Prev, next.RenewedAt, next.UsedAt = old.Prev, old.RenewedAt, old.UsedAt
 			use(&next, r.UsedAt)
+		} else if old.Retired(r.Prev) {
+			return store.ErrStale
 		}
 		if next.Deadline.IsZero() {
 			next.Deadline = old.Deadline

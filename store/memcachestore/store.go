@@ -14,8 +14,8 @@
 //   - Tombstones, marks, and the ids that can be created only once can be forgotten
 //     early. Random ids do not need them. But a sign-in that is under way while all
 //     sessions of its user are revoked may succeed if the mark is forgotten at that
-//     moment, and sessions from before, which other stores can take over, must not be
-//     taken over here: see [Store.Forgets].
+//     moment, and sessions from before, which other stores take over, are not taken
+//     over here: RevokedEveryone is never zero.
 //   - [Store.All] is not supported, because Memcached does not say what it has, and
 //     there is no Subscribe, because it tells nobody of a change.
 //
@@ -90,11 +90,6 @@ func New(client *memcache.Client) *Store {
 	}
 	return s
 }
-
-// Forgets reports that the store may forget what stands in the way of a session: a
-// tombstone, a mark, or that an id was created. What relies on those must not use
-// this store.
-func (s *Store) Forgets() bool { return true }
 
 func (s *Store) prefix() string {
 	if s.Prefix == "" {
