@@ -21,6 +21,7 @@ import (
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/examples/internal/site"
+	"github.com/revoke-sessions/revoke/page"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
 )
 
@@ -57,7 +58,7 @@ func main() {
 
 	mux := site.New(sm, sessions)
 	sessions.Mount(mux, "/api/auth/sessions")
-	mux.Handle("/account/sessions", sessions.Page(revoke.PageOptions{LoginURL: "/"}))
+	mux.Handle("/account/sessions", page.New(sessions, page.Options{LoginURL: "/"}))
 	log.Fatal(site.Serve(*listen, sessions.Track(mux)))
 }
 
