@@ -43,7 +43,9 @@ func contests(b *testing.B, st *sqlstore.Store, other scs.Store, round string) [
 		r.Client, r.Data = make([]byte, 100), data
 		return r
 	}
-	token := func(name string, i int) string { return fmt.Sprintf("%s %s %d ........................", round, name, i) }
+	token := func(name string, i int) string {
+		return fmt.Sprintf("%s %s %d ........................", round, name, i)
+	}
 	for i := range 10 {
 		must(st.Create(ctx, session("ten"+round, fmt.Sprint(i)), store.Limit{}))
 	}

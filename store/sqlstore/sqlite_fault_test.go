@@ -29,8 +29,8 @@ func TestSQLiteCancelled(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
-				for range 150 {
-					ctx, cancel := context.WithTimeout(t.Context(), rand.N(2*time.Millisecond))
+				for range 500 {
+					ctx, cancel := context.WithTimeout(t.Context(), rand.N(500*time.Microsecond))
 					err := st.Touch(ctx, "user", "a", store.Touch{SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)})
 					cancel()
 					if err != nil && !errors.Is(err, context.DeadlineExceeded) {
