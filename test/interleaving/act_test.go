@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/revoke-sessions/revoke"
@@ -24,10 +23,25 @@ var toWrite = act{"writes 'cart'", func(x *exchange, _ http.ResponseWriter, ctx 
 	x.sm.Put(ctx, "cart", x.name)
 }}
 
+// toRenew has no proof: until the new token is used the one before opens as well.
 var toRenew = act{"renews its token", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	x.renewing(x.loaded)
+	x.asks = true
+	if x.byPlainSCS() {
+		x.renewing(x.loaded)
+	}
+	if x.plain {
+		x.movesOnPlainNode(ctx)
+	}
 	x.must(x.sm.RenewToken(ctx))
 }}
+
+// lost has the response never arrive.
+func lost(a act) act {
+	return act{a.does + " (the answer is lost)", func(x *exchange, w http.ResponseWriter, ctx context.Context) {
+		x.lost = true
+		a.do(x, w, ctx)
+	}}
+}
 
 // toProlong has the browser keep its cookie for longer.
 var toProlong = act{"prolongs its session", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
@@ -35,6 +49,7 @@ var toProlong = act{"prolongs its session", func(x *exchange, _ http.ResponseWri
 }}
 
 var toProve = act{"proves who it is", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
+	x.asks = true
 	x.renewing(x.loaded)
 	if err := x.sessions.Reauthenticated(ctx); errors.Is(err, revoke.ErrUnauthenticated) != (x.loaded == nobody) {
 		x.fail("Reauthenticated answers %v", err)
@@ -70,28 +85,68 @@ var toSignInCarelessly = act{"signs in as ann, and keeps its token", func(x *exc
 
 func (x *exchange) signIn(ctx context.Context, user string) {
 	x.sm.Put(ctx, "userID", user)
-	if x.loaded != nobody {
-		if x.signIns[x.loaded].user == user {
-			x.renewing(x.loaded)
+	by := x.loaded
+	if by != nobody {
+		if x.signIns[by].user == user {
+			x.asks = true
+			if x.byPlainSCS() {
+				x.renewing(by)
+			}
 			return
 		}
 		x.logsOutWhenSaved()
 	}
-	for _, key := range x.sm.Keys(ctx) {
-		if strings.HasPrefix(key, "note") {
-			x.sm.Remove(ctx, key)
-		}
+	n := x.becomes(ctx, user)
+	if x.plain {
+		x.whenSaved = append(x.whenSaved, operation{kind: comesBeside, target: n})
+		return
 	}
-	n := x.begin(user)
-	x.sm.Put(ctx, "session", int(n))
-	x.sm.Put(ctx, notes[n], true)
-	x.whenSaved = append(x.whenSaved, operation{kind: signsIn, by: nobody, target: n})
+	x.whenSaved = append(x.whenSaved, operation{kind: signsIn, by: by, target: n})
 }
+
+// toLogIn signs in by Login, which is a proof. Who is signed in already stays in the
+// same session while that lives, and otherwise begins another.
+func toLogIn(user string) act {
+	return act{"logs in as " + user, func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
+		x.logIn(ctx, user)
+	}}
+}
+
+func (x *exchange) logIn(ctx context.Context, user string) {
+	x.must(x.sessions.Login(ctx, user))
+	switch by := x.loaded; {
+	case by == nobody:
+		n := x.becomes(ctx, user)
+		x.whenSaved = append(x.whenSaved, operation{kind: signsIn, by: nobody, target: n})
+	case x.signIns[by].user == user:
+		x.renewing(by)
+		n := x.becomes(ctx, user)
+		x.signIns[n].goesOn = by // unless the response says otherwise
+		x.instead = operation{kind: begins, by: by, target: n}
+	default:
+		x.logsOutWhenSaved()
+		n := x.becomes(ctx, user)
+		x.whenSaved = append(x.whenSaved, operation{kind: signsIn, by: nobody, target: n})
+	}
+}
+
+// toReset ends all of ann's sessions, after which she stays signed in here.
+var toReset = act{"revokes all, and logs in", func(x *exchange, w http.ResponseWriter, ctx context.Context) {
+	toRevokeAll.do(x, w, ctx)
+	if op := x.operations[len(x.operations)-1]; op.err == nil {
+		x.loaded = nobody
+		x.logIn(ctx, ann)
+	}
+}}
 
 // toDestroy logs out as scs's README has it.
 var toDestroy = act{"logs out", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
 	x.signedOff = true
 	x.must(x.sm.Destroy(ctx))
+	if x.plain {
+		x.closed = x.closed.with(x.loaded)
+		return
+	}
 	x.logsOutWhenSaved()
 }}
 
@@ -101,6 +156,8 @@ var toLogOut = act{"logs out by Logout", func(x *exchange, _ http.ResponseWriter
 	x.must(x.sessions.Logout(ctx))
 	if x.loaded != nobody {
 		x.did(taken, operation{kind: logsOut, target: x.loaded})
+	} else if before := x.sessionOf(x.cookie); before != nobody { // its token may be retired
+		x.did(taken, operation{kind: mayEnd, target: before})
 	}
 }}
 
@@ -172,11 +229,11 @@ var toRenewLate = act{"reads (it renews late)", func(x *exchange, _ http.Respons
 // another user it goes on; in another of the same user's it ends.
 func toMerge(from browser) act {
 	return act{"merges the " + from.String() + "'s session", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-		before, cookie := sessionIn(x.sm, ctx), x.jars[from]
+		before, cookie := x.sessionIn(x.sm, ctx), x.jars[from]
 		x.must(x.sm.MergeSession(ctx, cookie))
 		source := x.sessionOf(cookie)
 		switch {
-		case source == nobody || sessionIn(x.sm, ctx) == before:
+		case source == nobody || x.sessionIn(x.sm, ctx) == before:
 		case x.loaded != nobody && x.signIns[x.loaded].user == x.signIns[source].user:
 			x.sm.Put(ctx, "session", int(x.loaded))
 			x.whenSaved = append(x.whenSaved, operation{kind: mayEnd, target: source})
@@ -217,26 +274,30 @@ func (x *exchange) revoke(ctx context.Context, target sessionNo) {
 }
 
 var toRevokeOthers = act{"revokes the others", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	taken := x.run.Taken()
+	taken, at := x.run.Taken(), x.tick()
 	ended, err := x.sessions.RevokeOthers(ctx)
 	switch {
 	case x.loaded != nobody:
-		x.did(taken, operation{kind: revokesAll, user: x.signIns[x.loaded].user, by: x.loaded, ended: ended, err: err})
+		x.did(taken, operation{kind: revokesAll, user: x.signIns[x.loaded].user, by: x.loaded, ended: ended, err: err, at: at})
 	case !errors.Is(err, revoke.ErrUnauthenticated):
 		x.fail("RevokeOthers answers nobody with %v", err)
 	}
 }}
 
 var toRevokeAll = act{"revokes all", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	taken := x.run.Taken()
+	taken, at, by := x.run.Taken(), x.tick(), nobody
+	if x.loaded != nobody && x.signIns[x.loaded].user == ann {
+		by = x.loaded
+	}
 	ended, err := x.sessions.RevokeAll(ctx, ann)
-	x.did(taken, operation{kind: revokesAll, user: ann, by: x.loaded, ended: ended, err: err})
+	x.did(taken, operation{kind: revokesAll, user: ann, by: by, keepsNone: true, ended: ended, err: err, at: at})
 }}
 
 var toRevokeEveryone = act{"revokes everyone", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
 	taken := x.run.Taken()
-	x.must(x.sessions.RevokeEveryone(ctx))
-	x.did(taken, operation{kind: revokesEveryone})
+	err := x.sessions.RevokeEveryone(ctx)
+	x.did(taken, operation{kind: refusesOld, err: err})
+	x.did(taken, operation{kind: revokesEveryone, err: err})
 }}
 
 // toDelete ends a session as it is done over plain scs: the application knows

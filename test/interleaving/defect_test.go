@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
-	"github.com/revoke-sessions/revoke/internal/interleave"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -26,7 +26,7 @@ func TestInterleavingFindsDefects(t *testing.T) {
 					continue
 				}
 				for _, cast := range p.casts {
-					result := interleave.All(s.play(cast))
+					result := p.run(s, cast)
 					if orders += result.Orders; result.Failure != nil {
 						t.Logf("found within %d orders, where %s:\n%v", orders, does(cast), result.Failure)
 						return
@@ -80,15 +80,62 @@ var defects = []defect{
 			return st.overwrite(ctx, r)
 		}
 	}},
+	{"Update puts Prev back", rare, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			if r.Secret == was && r.Prev != (store.Hash{}) {
+				between := r
+				between.Secret = store.HashSecret("another")
+				if err := st.Store.Update(ctx, between, was); err != nil {
+					return err
+				}
+				was = between.Secret
+			}
+			return st.Store.Update(ctx, r, was)
+		}
+	}},
+	{"Update keeps UsedAt", rare, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			if r.Secret != was {
+				r.UsedAt = time.Now()
+			}
+			return st.Store.Update(ctx, r, was)
+		}
+	}},
+	{"Update never sets UsedAt", rare, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			r.UsedAt = time.Time{}
+			return st.Store.Update(ctx, r, was)
+		}
+	}},
+	{"Touch never sets UsedAt", rare, func(_ *scene, st *spoiledStore) {
+		st.touch = func(ctx context.Context, user, id string, t store.Touch) error {
+			t.Secret = store.Hash{}
+			return st.Store.Touch(ctx, user, id, t)
+		}
+	}},
 	{"Touch creates", always, func(_ *scene, st *spoiledStore) {
 		st.touch = func(ctx context.Context, user, id string, t store.Touch) error {
 			return st.bringBack(st.seen[id], st.Store.Touch(ctx, user, id, t))
 		}
 	}},
-	{"Create ignores the tombstone", always, func(_ *scene, st *spoiledStore) {
+	{"Create ignores Once", forgetful, func(_ *scene, st *spoiledStore) {
 		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
-			evicted, err := st.Store.Create(ctx, r, limit)
-			return evicted, st.bringBack(r, err)
+			r.Once = time.Time{}
+			return st.Store.Create(ctx, r, limit)
+		}
+	}},
+	{"Create ignores the mark when a sign-in is under way", always, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
+			r.CreatedAt = time.Now().Add(time.Hour)
+			return st.Store.Create(ctx, r, limit)
+		}
+	}},
+	{"Create ignores the mark when a session is adopted", always, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
+			if !r.Once.IsZero() {
+				r.Once, r.CreatedAt = time.Time{}, time.Now().Add(time.Hour)
+			}
+			return st.Store.Create(ctx, r, limit)
 		}
 	}},
 	{"Create evicts nobody", limited, func(_ *scene, st *spoiledStore) {
@@ -149,6 +196,35 @@ var defects = []defect{
 			return list, err
 		}
 	}},
+	{"RevokeAll leaves no mark", always, func(_ *scene, st *spoiledStore) {
+		st.revokeAll = func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
+			list, err := st.others(ctx, user, keep)
+			if err == nil && why.By != "" {
+				_, err = st.Store.Find(ctx, user, why.By)
+			}
+			if err != nil {
+				return nil, store.ErrActorRevoked
+			}
+			why.By = ""
+			for _, r := range list {
+				st.Store.Revoke(ctx, user, r.ID, why)
+			}
+			return list, nil
+		}
+	}},
+	{"RevokedEveryone says never", always, func(_ *scene, st *spoiledStore) {
+		st.revokedEveryone = func(context.Context) (time.Time, error) { return time.Time{}, nil }
+	}},
+	{"RevokeEveryone leaves its mark when it is done", always, func(sc *scene, st *spoiledStore) {
+		var at time.Time
+		st.revokeEveryone = func(ctx context.Context) error {
+			err := st.Store.RevokeEveryone(ctx)
+			sc.run.Step("leaves its mark")
+			at = time.Now()
+			return err
+		}
+		st.revokedEveryone = func(context.Context) (time.Time, error) { return at, nil }
+	}},
 	{"RevokeAll keeps none", always, func(_ *scene, st *spoiledStore) {
 		st.revokeAll = func(ctx context.Context, user, _ string, why store.Revocation) ([]store.Record, error) {
 			return st.Store.RevokeAll(ctx, user, "", why)
@@ -177,12 +253,16 @@ type spoiledStore struct {
 	touch     func(ctx context.Context, user, id string, t store.Touch) error
 	revoke    func(ctx context.Context, user, id string, why store.Revocation) (store.Record, error)
 	revokeAll func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error)
+
+	revokeEveryone  func(ctx context.Context) error
+	revokedEveryone func(ctx context.Context) (time.Time, error)
 }
 
 func (d defect) spoilStore(sc *scene, st store.Store) store.Store {
 	spoiled := &spoiledStore{
 		Store: st, seen: make(map[string]store.Record), back: make(map[string]store.Record),
 		create: st.Create, find: st.Find, update: st.Update, touch: st.Touch, revoke: st.Revoke, revokeAll: st.RevokeAll,
+		revokeEveryone: st.RevokeEveryone, revokedEveryone: st.RevokedEveryone,
 	}
 	d.spoil(sc, spoiled)
 	return spoiled
@@ -240,4 +320,10 @@ func (st *spoiledStore) Revoke(ctx context.Context, user, id string, why store.R
 
 func (st *spoiledStore) RevokeAll(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
 	return st.revokeAll(ctx, user, keep, why)
+}
+
+func (st *spoiledStore) RevokeEveryone(ctx context.Context) error { return st.revokeEveryone(ctx) }
+
+func (st *spoiledStore) RevokedEveryone(ctx context.Context) (time.Time, error) {
+	return st.revokedEveryone(ctx)
 }

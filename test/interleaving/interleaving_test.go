@@ -53,13 +53,21 @@ func (s *stage) playAll(t *testing.T) (orders int64) {
 			continue
 		}
 		for _, cast := range p.casts {
-			result := interleave.All(s.play(cast))
+			result := p.run(s, cast)
 			if orders += int64(result.Orders); result.Failure != nil {
 				t.Errorf("%s: %s: %d of %d orders fail:\n%v", p.name, does(cast), result.Failed, result.Orders, result.Failure)
 			}
 		}
 	}
 	return orders
+}
+
+// run plays a cast in the orders that the program is for.
+func (p program) run(s *stage, cast []role) interleave.Result {
+	if p.within == 0 {
+		return interleave.All(s.play(cast))
+	}
+	return interleave.Within(p.within, s.play(cast))
 }
 
 func does(cast []role) string {
