@@ -9,10 +9,10 @@ import (
 type failure int
 
 const (
-	works       failure = iota
-	before              // the call has no effect
-	after               // it has, and its answer is lost
-	lateFailure         // it has its effect at any time after it was given up on
+	works        failure = iota
+	fails                // the call has no effect
+	answerIsLost         // it has, and nobody is told
+	comesLate            // it has its effect at any time after it was given up on
 )
 
 func (f failure) String() string {
@@ -47,9 +47,9 @@ func (s *stage) call(ctx context.Context, doing string, do func() error) error {
 		x.faulty = true
 	}
 	switch how {
-	case after:
-		_ = do() // the answer is lost
-	case lateFailure:
+	case answerIsLost:
+		_ = do()
+	case comesLate:
 		s.run.Go("a call that was given up on", func() {
 			s.step("takes effect: " + doing)
 			_ = do()

@@ -11,7 +11,7 @@ import (
 )
 
 // How many orders TestEveryInterleaving must have run.
-const leastOrders, leastOrdersShort = 100_000, 20_000
+const leastOrders, leastOrdersShort = 150_000, 50_000
 
 // raceDetector is set if the tests are built with it. It makes them seven times
 // slower and has little to find, as no two roles run at the same time.
@@ -21,7 +21,7 @@ var raceDetector bool
 func shortly() bool { return testing.Short() || raceDetector }
 
 // TestEveryInterleaving runs each program in every order in which the calls of
-// its stores can be made.
+// its stores can be made, or in those with few interruptions.
 func TestEveryInterleaving(t *testing.T) {
 	// Hardly anything outlives an order, so that to collect more at once is faster.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))

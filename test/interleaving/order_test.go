@@ -3,11 +3,8 @@ package interleaving
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"math"
-	"math/bits"
 	"slices"
-	"strings"
 
 	"github.com/revoke-sessions/revoke"
 )
@@ -273,78 +270,4 @@ func (sc *scene) of(user string) (set sessionSet) {
 		}
 	}
 	return set
-}
-
-// told tells the operations with their answers, and what there is in the end.
-func (sc *scene) told(open sessionSet) string {
-	var all []string
-	for _, op := range sc.operations {
-		target, kept, answer := sc.named(op.target), "", ""
-		if op.by != nobody {
-			kept = " but " + sc.named(op.by)
-		}
-		if op.keepsNone {
-			kept = ""
-		}
-		switch {
-		case op.kind == loads && op.target == nobody:
-			continue
-		case op.err != nil:
-			answer = ": " + op.err.Error()
-		case op.kind == loads:
-			answer = ": " + sc.named(op.found)
-		case op.kind == revokesAll:
-			answer = ": " + sc.list(op.set)
-		}
-		if op.unsure {
-			answer += ", or not"
-		}
-		all = append(all, op.name+" "+[...]string{
-			loads: "loads " + target, adopts: "adopts " + target, comesBeside: "begins " + target + " on a node of plain scs", signsIn: "begins " + target, begins: "begins " + target + " instead",
-			isRefused: "is refused", renews: "renews " + target, logsOut: "logs out " + target, mayEnd: "may end " + target,
-			revokes: "revokes " + target, revokesAll: "revokes all" + kept,
-			refusesOld: "refuses old sessions", revokesEveryone: "revokes everyone",
-		}[op.kind]+answer)
-	}
-	return strings.Join(all, "; ") + "; in the end there is " + sc.list(open)
-}
-
-func (sc *scene) list(set sessionSet) string {
-	var names []string
-	for n := range set.all() {
-		names = append(names, sc.named(n))
-	}
-	if names == nil {
-		return "nothing"
-	}
-	return strings.Join(names, " and ")
-}
-
-// A sessionSet is a set of sessions, of which nobody is never one.
-type sessionSet uint32
-
-func (set sessionSet) has(n sessionNo) bool { return n != nobody && set&(1<<n) != 0 }
-func (set sessionSet) len() int             { return bits.OnesCount32(uint32(set)) }
-func (set sessionSet) with(n sessionNo) sessionSet {
-	if n == nobody {
-		return set
-	}
-	return set | 1<<n
-}
-
-func (set sessionSet) without(n sessionNo) sessionSet {
-	if n == nobody {
-		return set
-	}
-	return set &^ (1 << n)
-}
-
-func (set sessionSet) all() iter.Seq[sessionNo] {
-	return func(yield func(sessionNo) bool) {
-		for n := range sessionNo(32) {
-			if set.has(n) && !yield(n) {
-				return
-			}
-		}
-	}
 }

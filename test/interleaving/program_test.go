@@ -2,7 +2,6 @@ package interleaving
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -20,88 +19,6 @@ var (
 
 	settings = []setting{rare, always, idle, idleAlways, limited, hashed, authorized, arrivals, idleAny, forgetful}
 )
-
-// requests are what can be under way in a session, the laptop's.
-var requests = []role{
-	in(laptop, toRead),
-	in(laptop, toWrite),
-	in(laptop, toRenew),
-	in(laptop, toProlong),
-	in(laptop, toProve),
-	in(laptop, toSignInAs(ann)),
-	in(laptop, toSignInAs(bob)),
-	in(laptop, toRename),
-	in(laptop, toDestroy),
-	in(laptop, toLogOut),
-	in(laptop, toForget),
-	in(laptop, toPanic),
-	in(laptop, toHijack),
-	in(laptop, toStream),
-	in(laptop, toCommitLate),
-	in(laptop, toRenewLate),
-	in(laptop, toRevokeItself),
-	in(phone, toMerge(laptop)),
-	in(kiosk, toMerge(laptop)),
-	in(desk, toMerge(laptop)),
-}
-
-// usual are those that most applications have.
-var usual = []role{
-	in(laptop, toRead),
-	in(laptop, toWrite),
-	in(laptop, toRenew),
-	in(laptop, toSignInAs(ann)),
-	in(laptop, toDestroy),
-}
-
-// revocations are how a session is ended by others, or is not.
-var revocations = []role{
-	owner(toRevoke(laptop)),
-	owner(toRevokeAll),
-	owner(toRevokeEveryone),
-	in(phone, toRevoke(laptop)),
-	in(phone, toRevokeOthers),
-	in(laptop, toRevokeOthers),
-	in(desk, toRevoke(laptop)), // bob has no such session
-	in(tablet, toSignInAs(ann)),
-}
-
-// signIns are under way while sessions are revoked.
-var signIns = []role{
-	in(kiosk, toLogIn(ann)),
-	in(laptop, toLogIn(ann)),
-	in(laptop, toLogIn(bob)),
-	in(kiosk, toReset),
-	in(laptop, toReset),
-	in(tablet, toSignInAs(ann)),
-}
-
-// plainly are what can be under way on a node of plain scs in such a session.
-var plainly = []role{
-	onPlain(attic, toRead),
-	onPlain(attic, toWrite),
-	onPlain(attic, toRenew),
-	onPlain(attic, toDestroy),
-	onPlain(tablet, toSignInAs(ann)),
-}
-
-// endings are how such a session is ended, on a node of revoke.
-var endings = []role{
-	owner(toRevoke(attic)),
-	owner(toRevokeAll),
-	owner(toRevokeEveryone),
-	in(phone, toRevokeOthers),
-}
-
-var faults = []role{aCall(before), aCall(after), aCall(lateFailure)}
-
-// old are what can be under way in a session from before revoke came.
-var old = []role{
-	in(attic, toRead),
-	in(attic, toWrite),
-	in(attic, toRenew),
-	in(attic, toDestroy),
-}
 
 // A program is some casts under some settings. The roles of a cast are played at
 // the same time.
@@ -301,50 +218,4 @@ var programs = []program{
 		within:   2,
 		long:     true,
 	},
-}
-
-// beside returns the casts that have one role on a node of revoke and one on a node of
-// plain scs, but for those in which both renew the token: of two new cookies the
-// browser keeps the one that arrives last.
-func beside(ours, theirs []role) [][]role {
-	return slices.DeleteFunc(each(ours, theirs), func(cast []role) bool {
-		return strings.Contains(cast[0].does, toRenew.does) && strings.Contains(cast[1].does, toRenew.does)
-	})
-}
-
-// each returns the casts that have one role of each list.
-func each(lists ...[]role) [][]role {
-	casts := [][]role{nil}
-	for _, list := range lists {
-		casts = withOne(casts, list...)
-	}
-	return casts
-}
-
-// withOne returns the casts, each with one more role.
-func withOne(casts [][]role, more ...role) (all [][]role) {
-	for _, cast := range casts {
-		for _, p := range more {
-			all = append(all, append(slices.Clone(cast), p))
-		}
-	}
-	return all
-}
-
-// pairs returns the casts that have two roles of a list, or one twice.
-func pairs(list []role) (casts [][]role) {
-	for i, p := range list {
-		casts = append(casts, each([]role{p}, list[i:])...)
-	}
-	return casts
-}
-
-// triples returns the casts that have three roles of a list, or one repeatedly.
-func triples(list []role) (casts [][]role) {
-	for i, p := range list {
-		for _, pair := range pairs(list[i:]) {
-			casts = append(casts, append([]role{p}, pair...))
-		}
-	}
-	return casts
 }
