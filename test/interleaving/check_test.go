@@ -73,7 +73,7 @@ func (sc *scene) tryEveryCookie() (open sessionSet, opened [browsers]sessionNo, 
 			return open, opened, fmt.Errorf("the cookie of %v opens %v", sc.named(c.session), sc.named(p.session))
 		case open.has(p.session) && sc.sessions == nil:
 			return open, opened, fmt.Errorf("two cookies open %v", sc.named(p.session))
-		case sc.used.has(p.session) && c.cookie != sc.newestOf(p.session):
+		case sc.used.has(p.session) && c.cookie != sc.newestOf(p.session) && !sc.comesBack(p.session):
 			return open, opened, fmt.Errorf("an old cookie opens %v, of which a newer one was used", sc.named(p.session))
 		}
 		if c.cookie == sc.newestOf(p.session) {
@@ -118,6 +118,13 @@ func (sc *scene) forged(c issued) string {
 	in := sc.signIns[c.session]
 	ofUser, _, _ := strings.Cut(sc.opening.jars[laptop], ".")
 	return ofUser + "." + in.id + "." + c.cookie
+}
+
+// comesBack reports whether the record of an old cookie may have been written again
+// after a node of plain scs had moved it to another: under an idle timeout each use
+// puts off its end, and no store of visitors writes under a condition.
+func (sc *scene) comesBack(n sessionNo) bool {
+	return sc.moved.has(n) && sc.setting.idleTimeout > 0
 }
 
 // A leakedData is that of a session whose end was answered, in another.

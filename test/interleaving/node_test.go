@@ -20,7 +20,11 @@ func onPlain(at browser, acts ...act) role {
 // token. A record that is tagged remains the session that it was adopted as. Of one
 // that is not, nobody can tell it from a sign-in on that node.
 func (x *exchange) movesOnPlainNode(ctx context.Context) {
-	if x.loaded == nobody || x.sm.Exists(ctx, "revoke.adopted") {
+	if x.loaded == nobody {
+		return
+	}
+	if x.sm.Exists(ctx, "revoke.adopted") {
+		x.moved = x.moved.with(x.loaded)
 		return
 	}
 	x.closed = x.closed.with(x.loaded)

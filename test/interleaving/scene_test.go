@@ -21,6 +21,7 @@ type scene struct {
 	issued     []issued
 	renewals   []renewal
 	used       sessionSet // whose newest cookie was used since it was issued
+	moved      sessionSet // from before, and moved by a node of plain scs
 	closed     sessionSet // that may live though no cookie opens them
 	operations []operation
 	requests   int
