@@ -172,10 +172,16 @@ func (m *Manager) endOne(ctx context.Context, user, id, reason string) (ended bo
 // that nothing of it is saved again.
 func (m *Manager) signedOut(ctx context.Context, s *request) {
 	s.leave()
+	m.forget(ctx)
 	s.end()
 	s.dropOld(ctx)
 	_ = m.sm.Destroy(ctx) // deletes nothing: the session has ended
 }
+
+// forget drops the request's data, before its session is said to have ended: a save
+// step that is under way must not take what is left for a sign-in. Destroy does not
+// do, for it keeps the data if the visitors' store fails.
+func (m *Manager) forget(ctx context.Context) { _ = m.sm.Clear(ctx) } // it never fails
 
 // actorRevoked returns the error for a request whose own session was revoked
 // while it was under way.
@@ -190,6 +196,7 @@ func (m *Manager) actorRevoked(ctx context.Context, s *request, actor *store.Rec
 		m.storeFailed(ctx, err)
 		return err
 	}
+	m.forget(ctx)
 	_ = m.sm.Destroy(ctx) // deletes nothing: the session has ended
 	return m.Err(ctx)
 }

@@ -1,0 +1,64 @@
+package revoke_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// lostVisitors is a visitors' store that can fail.
+type lostVisitors struct {
+	*memstore.MemStore
+	err error
+}
+
+func (v *lostVisitors) Find(token string) ([]byte, bool, error) {
+	if v.err != nil {
+		return nil, false, v.err
+	}
+	return v.MemStore.Find(token)
+}
+
+// TestEndedWhileVisitorsAreLost shows that a request which has renewed its token and
+// then ends its own session does not sign in again, though scs keeps the data if the
+// visitors' store fails.
+func TestEndedWhileVisitorsAreLost(t *testing.T) {
+	for name, end := range map[string]func(*revoke.Manager, context.Context) error{
+		"RevokeAll": func(m *revoke.Manager, ctx context.Context) error { _, err := m.RevokeAll(ctx, "ann"); return err },
+		"Revoke": func(m *revoke.Manager, ctx context.Context) error {
+			own, _ := m.Current(ctx)
+			return m.Revoke(ctx, "ann", own.ID)
+		},
+		"Logout": func(m *revoke.Manager, ctx context.Context) error { _ = m.Logout(ctx); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			visitors := &lostVisitors{MemStore: memstore.NewWithCleanupInterval(0)}
+			sm := scs.New()
+			sm.Store = visitors
+			app := testapp.Over(sm, store.NewMemory()).Serve(t)
+			app.Handle("POST /end", func(_ http.ResponseWriter, r *http.Request) {
+				if err := sm.RenewToken(r.Context()); err != nil {
+					t.Error(err)
+				}
+				visitors.err = errors.New("down")
+				if err := end(app.Sessions, r.Context()); err != nil {
+					t.Error(err)
+				}
+				visitors.err = nil
+			})
+			b := app.SignedIn(t, "ann")
+			b.Post("/end")
+			if b.Opens() || len(app.List(t, "ann")) != 0 {
+				t.Error("signed in again")
+			}
+		})
+	}
+}
