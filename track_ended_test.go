@@ -62,3 +62,31 @@ func TestEndedWhileVisitorsAreLost(t *testing.T) {
 		})
 	}
 }
+
+// TestEndedDuringTheSaveStep has a goroutine of the handler's revoke all while the save
+// step is under way: what that has read is no sign-in.
+func TestEndedDuringTheSaveStep(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	var during func()
+	app.Sessions.UserID = func(get func(string) any) string {
+		id, _ := get("userID").(string)
+		if f := during; f != nil {
+			during = nil
+			f()
+		}
+		return id
+	}
+	app.Handle("POST /all", func(_ http.ResponseWriter, r *http.Request) {
+		app.SCS.Put(r.Context(), "cart", "book")
+		during = func() {
+			if _, err := app.Sessions.RevokeAll(r.Context(), "ann"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	b := app.SignedIn(t, "ann")
+	got := b.Post("/all")
+	if n := len(app.List(t, "ann")); n != 0 || got.Cookie == nil || got.Cookie.Value != "" {
+		t.Errorf("%d sessions, cookie %v", n, got.Cookie)
+	}
+}

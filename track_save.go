@@ -35,6 +35,7 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	if err := s.mistake(); err != nil {
 		return cookie{}, err
 	}
+	was := s.membership()
 	left, err := s.read(ctx)
 	if err != nil {
 		return cookie{}, err
@@ -50,6 +51,8 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	switch at := s.membership(); {
 	case at.standing == live:
 		return s.saveSession(ctx, left, at)
+	case at.standing == ended && was.standing == live && left.userID == was.userID:
+		return s.drop(left), nil // a goroutine of the handler's has ended it since the data was read
 	case at.standing == overruled:
 		return s.saveOverruled(ctx, left, at)
 	case left.userID != "":
