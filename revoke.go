@@ -157,13 +157,13 @@ func oneEnded(record store.Record, err error) ([]store.Record, error) {
 // session had ended before. If replicas may not know of the end, it counts all the
 // same, that is logged, and the error is ErrNotReplicated.
 func (m *Manager) endOne(ctx context.Context, user, id, reason string) (ended bool, err error) {
-	_, err = m.sessions.Revoke(context.WithoutCancel(ctx), user, id, store.Revocation{At: now(), Reason: reason, By: id})
+	record, err := m.sessions.Revoke(context.WithoutCancel(ctx), user, id, store.Revocation{At: now(), Reason: reason, By: id})
 	switch {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, ErrNotReplicated):
 		m.storeFailed(ctx, err)
-		return true, err
+		return record.ID != "", err
 	}
 	return false, ignoreEnded(err)
 }

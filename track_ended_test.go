@@ -90,3 +90,44 @@ func TestEndedDuringTheSaveStep(t *testing.T) {
 		t.Errorf("%d sessions, cookie %v", n, got.Cookie)
 	}
 }
+
+// TestRevokedBeforeItCouldBeReplicated shows that a request whose session was revoked
+// elsewhere neither switches to another user nor merges another session, also if the
+// store cannot say whether its replicas know of that revocation.
+func TestRevokedBeforeItCouldBeReplicated(t *testing.T) {
+	tap := testapp.NewTap(store.NewMemory())
+	app := testapp.New(t, tap)
+	var other string
+	late := func(c testapp.Call) error {
+		if c.Method == "Revoke" { // of a session that has ended
+			return store.ErrNotReplicated
+		}
+		return nil
+	}
+	app.Handle("POST /switch", func(_ http.ResponseWriter, r *http.Request) {
+		app.Sessions.RevokeAll(context.Background(), "ann")
+		tap.Fail = late
+		app.SCS.Put(r.Context(), "userID", "bob")
+	})
+	app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+		if err := app.SCS.MergeSession(r.Context(), other); err != nil {
+			t.Error(err)
+		}
+		app.Sessions.RevokeAll(context.Background(), "ann")
+		tap.Fail = late
+		app.SCS.Put(r.Context(), "userID", "bob")
+	})
+	ann := app.SignedIn(t, "ann")
+	if got := ann.Post("/switch"); got.Status != http.StatusUnauthorized || ann.Opens() {
+		t.Errorf("switch: %d, and it opens: %v", got.Status, ann.Opens())
+	}
+	tap.Fail = nil
+	other = app.SignedIn(t, "ann").Cookie
+	b := app.Browser(t)
+	if got := b.Post("/merge"); got.Status != http.StatusServiceUnavailable || b.Opens() {
+		t.Errorf("merge: %d, and it opens: %v", got.Status, b.Opens())
+	}
+	if n := app.Log.Count(revoke.LoggedOut); n != 0 {
+		t.Errorf("%d sign-outs of sessions that had ended", n)
+	}
+}

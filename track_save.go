@@ -85,7 +85,7 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 		s.end()
 		s.dropOld(ctx)
 		s.emit(ctx, Event{Kind: LoggedOut, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID, Reason: ReasonLoggedOut, Count: 1})
-	case err == nil:
+	case err == nil || errors.Is(err, ErrNotReplicated):
 		s.overrule(nil)
 	}
 	return failed("log out", err)
