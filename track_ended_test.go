@@ -131,3 +131,25 @@ func TestRevokedBeforeItCouldBeReplicated(t *testing.T) {
 		t.Errorf("%d sign-outs of sessions that had ended", n)
 	}
 }
+
+// TestMergeIntoARevokedSession shows that the data of a session which was revoked
+// meanwhile does not live on in the one that is merged into it.
+func TestMergeIntoARevokedSession(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	bob := app.SignedIn(t, "bob")
+	app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+		app.Sessions.RevokeAll(context.Background(), "ann")
+		if err := app.SCS.MergeSession(r.Context(), bob.Cookie); err != nil {
+			t.Error(err)
+		}
+	})
+	ann := app.SignedIn(t, "ann")
+	ann.Post("/cart?put=secret")
+	ann.Post("/merge")
+	if got := ann.Get("/cart").Body; got != "" {
+		t.Errorf("another session has %q", got)
+	}
+	if !bob.Opens() || bob.Get("/cart").Body != "" {
+		t.Error("the session that was to be merged has changed")
+	}
+}

@@ -93,13 +93,16 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 
 // takeOver settles what MergeSession has copied into this session. A session
 // merged into a visitor's lives on as the same session, under a fresh token; any
-// other source ends. If a source had ended already, takeOver reports false, and
-// nothing is saved: the ended session's data must not live on here.
+// other source ends. If a source had ended already, or this session was revoked,
+// takeOver reports false, and nothing is saved: no data of theirs must live on in
+// another.
 func (s *request) takeOver(ctx context.Context, left left) (clean bool, err error) {
 	for _, source := range s.mergedSources() {
 		switch at := s.membership(); {
 		case at.standing == live && at.record.User == source.User && at.record.ID == source.ID:
 			continue
+		case at.standing == overruled:
+			return false, nil
 		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
 			s.join(&source, left.userID)
 			continue
