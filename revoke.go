@@ -94,7 +94,7 @@ func (m *Manager) RevokeEveryone(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ErrNotReplicated) {
 		return err
 	}
-	m.request(ctx).hasRevokedAll(now())
+	m.request(ctx).hasRevokedAll("", now())
 	if actor != "" {
 		m.signedOut(ctx, m.request(ctx))
 	}
@@ -133,7 +133,7 @@ func (m *Manager) end(ctx context.Context, userID, reason string, revoke func(ct
 		return nil, err
 	}
 	if reason != ReasonRevoked {
-		s.hasRevokedAll(why.At)
+		s.hasRevokedAll(m.userKey(userID), why.At)
 	}
 	ended := make([]Session, len(records))
 	for i, r := range records {

@@ -122,16 +122,16 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 
 // signIn creates a session for a visitor who has signed in in this request. Only
 // then does it let go of the visitor's session. The sign-in began when the request
-// arrived, or after the request has revoked all: if the user's sessions were all
+// arrived, or after the request has revoked all of the user's sessions: if they were all
 // revoked since, the store refuses it.
 func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	if err := s.freshenToken(ctx); err != nil {
 		return cookie{}, err
 	}
-	now, deadline := now(), s.m.sm.Deadline(ctx)
+	now, deadline, user := now(), s.m.sm.Deadline(ctx), s.m.userKey(userID)
 	record := store.Record{
-		User: s.m.userKey(userID), ID: newID(),
-		CreatedAt: s.signInBegan(), SeenAt: now, ProvedAt: now,
+		User: user, ID: newID(),
+		CreatedAt: s.signInBegan(user), SeenAt: now, ProvedAt: now,
 		ExpiresAt: s.m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: s.m.describedClient(s.http).encode(),
 	}
