@@ -178,6 +178,7 @@ func (r *router) fill(ctx context.Context, o *old, reservation store.Record, cli
 	delete(values, tagKey)
 	record := reservation
 	record.Secret, record.SeenAt, record.Client = o.tag.secret(), now(), client().encode()
+	record.ExpiresAt = r.m.expiry(o.deadline)
 	if record.Data, err = r.m.sm.Codec.Encode(o.deadline, values); err != nil {
 		return failed("adopt session", errEncoding(err))
 	}
@@ -290,5 +291,5 @@ func (r *router) writeTag(ctx context.Context, o *old) error {
 	if err != nil {
 		return errEncoding(err)
 	}
-	return r.commitVisitor(ctx, o.key, data, r.m.plainExpiry(o.deadline))
+	return r.commitVisitor(ctx, o.key, data, r.m.expiry(o.deadline))
 }
