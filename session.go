@@ -74,8 +74,10 @@ func (m *Manager) Logout(ctx context.Context) error {
 		return failed("log out", m.sm.Destroy(ctx))
 	}
 	s.leave()
+	record, _ := m.current(ctx)
+	m.forget(ctx)
 	var err error
-	if record, _ := m.current(ctx); record != nil {
+	if record != nil {
 		err = s.logOut(ctx, s.membership())
 	} else if s.came.retired != nil {
 		err = s.logOutRetired(ctx, s.came.retired)

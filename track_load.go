@@ -137,7 +137,7 @@ func (s *request) openOld(base context.Context, came arrival, key string) (opene
 	if err != nil {
 		return s.opensNothing(base, record, err)
 	}
-	return s.openSession(base, arrival{token: came.token, presented: o.tag.secret, old: &o}, record)
+	return s.openSession(base, arrival{token: came.token, presented: o.tag.secret(), old: &o}, record)
 }
 
 // openSession loads a session that was found.

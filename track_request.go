@@ -3,6 +3,7 @@ package revoke
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,9 +33,10 @@ type request struct {
 	at     membership
 	asked  wishes
 	issued issued
-	inner  []string  // the cookies that managers inside have set
-	wrong  error     // a mistake in the program, which the save step answers with
-	began  time.Time // when a sign-in of this request began: when it arrived, or after it has revoked all
+	inner  []string             // the cookies that managers inside have set
+	wrong  error                // a mistake in the program, which the save step answers with
+	began  time.Time            // when it arrived
+	anew   map[string]time.Time // by user key, when a sign-in began if this request has revoked all before; "" stands for everyone
 }
 
 // An arrival is what a request came with.
@@ -235,23 +237,26 @@ func (s *request) prove(p proof) {
 }
 
 // hasRevokedAll notes that this request has revoked all sessions of a user: a
-// sign-in that it makes comes after that.
-func (s *request) hasRevokedAll(at time.Time) {
+// sign-in of that user's that it makes comes after that. An empty key stands for
+// everyone.
+func (s *request) hasRevokedAll(user string, at time.Time) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at = at.Add(time.Microsecond); at.After(s.began) {
-		s.began = at
+	if s.anew == nil {
+		s.anew = make(map[string]time.Time, 1)
 	}
+	s.anew[user] = at.Add(time.Microsecond)
 }
 
-// signInBegan returns when a sign-in of this request began.
-func (s *request) signInBegan() time.Time {
+// signInBegan returns when a sign-in of a user in this request began: when it arrived,
+// or after it has revoked all of that user's sessions.
+func (s *request) signInBegan(user string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.began
+	return slices.MaxFunc([]time.Time{s.began, s.anew[user], s.anew[""]}, time.Time.Compare)
 }
 
 // leave asks the save step to end the session and to clear the cookie. It clears

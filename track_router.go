@@ -156,7 +156,7 @@ func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
 		return name{}, false, err
 	}
 	o, isOld, err := r.identifyOld(key, data)
-	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret, isOld: true}, isOld, err
+	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret(), isOld: true}, isOld, err
 }
 
 func (r *router) Find(token string) ([]byte, bool, error) {

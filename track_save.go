@@ -35,6 +35,7 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	if err := s.mistake(); err != nil {
 		return cookie{}, err
 	}
+	was := s.membership()
 	left, err := s.read(ctx)
 	if err != nil {
 		return cookie{}, err
@@ -50,6 +51,8 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	switch at := s.membership(); {
 	case at.standing == live:
 		return s.saveSession(ctx, left, at)
+	case at.standing == ended && was.standing == live && left.userID == was.userID:
+		return s.drop(left), nil // a goroutine of the handler's has ended it since the data was read
 	case at.standing == overruled:
 		return s.saveOverruled(ctx, left, at)
 	case left.userID != "":
@@ -82,7 +85,7 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 		s.end()
 		s.dropOld(ctx)
 		s.emit(ctx, Event{Kind: LoggedOut, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID, Reason: ReasonLoggedOut, Count: 1})
-	case err == nil:
+	case err == nil || errors.Is(err, ErrNotReplicated):
 		s.overrule(nil)
 	}
 	return failed("log out", err)
@@ -90,13 +93,16 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 
 // takeOver settles what MergeSession has copied into this session. A session
 // merged into a visitor's lives on as the same session, under a fresh token; any
-// other source ends. If a source had ended already, takeOver reports false, and
-// nothing is saved: the ended session's data must not live on here.
+// other source ends. If a source had ended already, or this session was revoked,
+// takeOver reports false, and nothing is saved: no data of theirs must live on in
+// another.
 func (s *request) takeOver(ctx context.Context, left left) (clean bool, err error) {
 	for _, source := range s.mergedSources() {
 		switch at := s.membership(); {
 		case at.standing == live && at.record.User == source.User && at.record.ID == source.ID:
 			continue
+		case at.standing == overruled:
+			return false, nil
 		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
 			s.join(&source, left.userID)
 			continue
@@ -116,16 +122,16 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 
 // signIn creates a session for a visitor who has signed in in this request. Only
 // then does it let go of the visitor's session. The sign-in began when the request
-// arrived, or after the request has revoked all: if the user's sessions were all
+// arrived, or after the request has revoked all of the user's sessions: if they were all
 // revoked since, the store refuses it.
 func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	if err := s.freshenToken(ctx); err != nil {
 		return cookie{}, err
 	}
-	now, deadline := now(), s.m.sm.Deadline(ctx)
+	now, deadline, user := now(), s.m.sm.Deadline(ctx), s.m.userKey(userID)
 	record := store.Record{
-		User: s.m.userKey(userID), ID: newID(),
-		CreatedAt: s.signInBegan(), SeenAt: now, ProvedAt: now,
+		User: user, ID: newID(),
+		CreatedAt: s.signInBegan(user), SeenAt: now, ProvedAt: now,
 		ExpiresAt: s.m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: s.m.describedClient(s.http).encode(),
 	}

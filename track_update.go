@@ -138,6 +138,9 @@ func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
 	now := now()
 	moved := s.hasMoved(at)
 	if !moved && !s.isFirstUse(*at.record) && now.Sub(at.record.SeenAt) < s.m.touchInterval() {
+		if s.came.old != nil && !s.came.old.isTagged { // just adopted
+			return s.prolongOld(ctx), nil
+		}
 		return cookie{}, nil
 	}
 	err := s.m.sessions.Touch(context.WithoutCancel(ctx), at.record.User, at.record.ID, store.Touch{

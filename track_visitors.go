@@ -106,11 +106,3 @@ func (r *router) forgetSignedIn(ctx context.Context) error {
 	}
 	return err
 }
-
-// plainExpiry returns when plain scs would have a session expire that is used now.
-func (m *Manager) plainExpiry(deadline time.Time) time.Time {
-	if idle := m.sm.IdleTimeout; idle > 0 {
-		return earlier(time.Now().Add(idle), deadline)
-	}
-	return deadline
-}
