@@ -122,10 +122,10 @@ func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	if err := s.freshenToken(ctx); err != nil {
 		return cookie{}, err
 	}
-	now, deadline := now(), s.m.sm.Deadline(ctx)
+	began, deadline := s.signInBegan(), s.m.sm.Deadline(ctx)
 	record := store.Record{
 		User: s.m.userKey(userID), ID: newID(),
-		CreatedAt: s.signInBegan(), SeenAt: now, ProvedAt: now,
+		CreatedAt: began, SeenAt: now(), ProvedAt: began,
 		ExpiresAt: s.m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: s.m.describedClient(s.http).encode(),
 	}
