@@ -45,7 +45,7 @@ const (
 	RevokedEveryone    Kind = "revoked_everyone"
 	Evicted            Kind = "evicted"              // by MaxPerUser
 	Refused            Kind = "refused"              // the id is unknown, or somebody else's
-	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site
+	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site; once a minute for each session or network
 	RateLimited        Kind = "rate_limited"         // once until a request is let through again
 	StepUpRefused      Kind = "step_up_refused"      // by Authorize
 	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session

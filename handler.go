@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Mount registers [Manager.Handler] on mux under prefix, with and without a
@@ -224,9 +225,24 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 		protection = new(http.CrossOriginProtection)
 	}
 	if err := protection.Check(r); err != nil {
-		_, userID := m.current(r.Context())
-		m.emit(r.Context(), Event{Kind: CrossOriginRefused, UserID: userID, SessionID: m.actorID(r.Context())})
+		m.crossOriginRefused(r)
 		return ErrCrossOrigin
 	}
 	return nil
+}
+
+// crossOriginRefused raises that a request came from another site, at most once a
+// minute for each session, or for each network of strangers: they must not fill
+// the log, nor crowd out other events.
+func (m *Manager) crossOriginRefused(r *http.Request) {
+	due := false
+	m.crossings.With(m.limiterKey(r), func(raised *time.Time) {
+		if due = time.Since(*raised) >= time.Minute; due {
+			*raised = time.Now()
+		}
+	})
+	if due {
+		_, userID := m.current(r.Context())
+		m.emit(r.Context(), Event{Kind: CrossOriginRefused, UserID: userID, SessionID: m.actorID(r.Context())})
+	}
 }

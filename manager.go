@@ -128,9 +128,10 @@ type Manager struct {
 	hook       *queue.Queue[Event]
 	patterns   patterns
 	watch      *watch.Watch
-	limited    *recent.Map[bool]     // by the limiter's key: whether it is over the limit
-	deadTokens *recent.Map[networks] // by session: whence tokens came that open it no more
-	moves      *recent.Map[bool]     // by session and address: whether the change was raised
+	limited    *recent.Map[bool]      // by the limiter's key: whether it is over the limit
+	crossings  *recent.Map[time.Time] // by the limiter's key: when a request from another site was raised
+	deadTokens *recent.Map[networks]  // by session: whence tokens came that open it no more
+	moves      *recent.Map[bool]      // by session and address: whether the change was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
@@ -152,6 +153,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		watch:         watch.New(st),
 		patterns:      patterns{windows: recent.New[window](maxKeys)},
 		limited:       recent.New[bool](maxKeys),
+		crossings:     recent.New[time.Time](maxKeys),
 		deadTokens:    recent.New[networks](maxKeys),
 		moves:         recent.New[bool](maxKeys),
 	}
