@@ -210,20 +210,20 @@ func (s *request) retiredTokenUsed(r *retirement) {
 func (s *request) network() string { return network(s.m.peer(s.http)).String() }
 
 // hasMoved reports whether the request came from another address than the session's
-// last use, and that was not raised before: a client with two addresses changes all
-// the time.
+// last use, and no change to its network was raised before: a client with two addresses
+// changes all the time, and one in an IPv6 network can have a new one each time.
 func (s *request) hasMoved(at membership) bool {
 	ip := s.m.clientIP(s.http)
 	if sameAddress(at.record.Client, ip) {
 		return false
 	}
 	known := false
-	s.m.moves.With(at.record.ID+ip.String(), func(raised *bool) { known = *raised })
+	s.m.moves.With(at.record.ID+network(ip).String(), func(raised *bool) { known = *raised })
 	return !known
 }
 
 func (s *request) addressChanged(ctx context.Context, at membership) {
-	s.m.moves.With(at.record.ID+s.m.clientIP(s.http).String(), func(raised *bool) { *raised = true })
+	s.m.moves.With(at.record.ID+network(s.m.clientIP(s.http)).String(), func(raised *bool) { *raised = true })
 	s.emit(ctx, Event{Kind: AddressChanged, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
 }
 

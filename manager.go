@@ -55,7 +55,7 @@ type Manager struct {
 	MaxPerUser int
 
 	// TouchInterval is how often the time of last use is written, at the most; the
-	// first use from another address is written at once. Under
+	// first use from another network is written at once. Under
 	// [scs.SessionManager.IdleTimeout] a session ends between IdleTimeout and
 	// IdleTimeout + TouchInterval after its last use, never before; of
 	// TouchInterval at most half the IdleTimeout counts. New sets it to one
@@ -131,7 +131,7 @@ type Manager struct {
 	limited    *recent.Map[bool]      // by the limiter's key: whether it is over the limit
 	crossings  *recent.Map[time.Time] // by the limiter's key: when a request from another site was raised
 	deadTokens *recent.Map[networks]  // by session: whence tokens came that open it no more
-	moves      *recent.Map[bool]      // by session and address: whether the change was raised
+	moves      *recent.Map[bool]      // by session and network: whether the change was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
