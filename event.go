@@ -51,7 +51,7 @@ const (
 	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session
 	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and a network, and of few networks
 	AddressChanged     Kind = "address_changed"
-	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
+	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with; once of a session and a network, and of few networks
 	StoreFailed        Kind = "store_failed"
 	Suspicious         Kind = "suspicious" // a pattern in other events: see Burst
 )
@@ -203,6 +203,14 @@ func (s *request) retiredTokenUsed(r *retirement) {
 	}
 	if nth := s.m.seeNetwork(r.record.ID, s.network()); nth > 0 {
 		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonRetiredTokenUsed, Count: nth})
+	}
+}
+
+// undecodable raises that a session's data cannot be read, once for each network: whoever
+// has its token, or that of another manager's session, could fill the log.
+func (s *request) undecodable(ctx context.Context, id string, err error) {
+	if id == "" || s.m.seeNetwork("undecodable "+id, s.network()) > 0 {
+		s.emit(ctx, Event{Kind: Undecodable, SessionID: id, Err: err})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -236,6 +237,15 @@ func TestNeighboursTokenIsNone(t *testing.T) {
 	admin.Post("/merge?token=" + customer.Cookie)
 	if got := admin.Get("/me"); got.Status != http.StatusUnauthorized {
 		t.Errorf("by MergeSession, customer 7 is administrator %s", got.Body)
+	}
+	stranger := admins.BrowserWith(t, customer.Cookie)
+	for range 3 {
+		if stranger.Opens() {
+			t.Error("in the cookie, customer 7 is an administrator")
+		}
+	}
+	if got := admins.Log.Count(revoke.Undecodable); got != 1 {
+		t.Errorf("%d events, want one", got)
 	}
 	ctx, err := admins.SCS.Load(t.Context(), customer.Cookie)
 	if got := admins.SCS.GetString(ctx, "userID"); err != nil || got != "" {
