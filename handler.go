@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +25,8 @@ func (m *Manager) Mount(mux *http.ServeMux, prefix string) {
 //	DELETE prefix/{id}   revokes one of them
 //	DELETE prefix        revokes all but the current one
 //
-// An empty id is one that does not exist: DELETE prefix/ answers 404. Only with
-// an empty prefix is "/" the prefix itself.
+// An empty id is one that does not exist: DELETE prefix/ answers 404, under
+// http.StripPrefix too. Only at the root of a server is "/" the prefix itself.
 //
 // It must run under Track. Each request must pass [Manager.Guard], and each error
 // is answered as a [Problem].
@@ -39,7 +40,7 @@ func (m *Manager) Handler(prefix string) http.Handler {
 			return
 		}
 		id := strings.TrimPrefix(rest, "/")
-		isPrefix := rest == "" || prefix == "" && rest == "/"
+		isPrefix := rest == "" || prefix == "" && rest == "/" && isRoot(r)
 		switch {
 		case id == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			list.ServeHTTP(w, r)
@@ -52,6 +53,12 @@ func (m *Manager) Handler(prefix string) http.Handler {
 			revoke.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isRoot reports whether a request is for "/", and was before http.StripPrefix.
+func isRoot(r *http.Request) bool {
+	u, err := url.ParseRequestURI(r.RequestURI)
+	return err == nil && u.Path == "/"
 }
 
 // ListHandler answers GET with the caller's sessions, the current one first.

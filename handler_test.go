@@ -124,8 +124,9 @@ func TestEmptyID(t *testing.T) {
 	s := testapp.New(t, store.NewMemory())
 	s.Mux.Handle("DELETE /account/devices/", s.Sessions.RevokeHandler()) // sets no path value
 	s.Mux.Handle("/stripped/", http.StripPrefix("/stripped", s.Sessions.Handler("/api")))
+	s.Mux.Handle("/bare/", http.StripPrefix("/bare", s.Sessions.Handler("")))
 	b, other := s.SignedIn(t, "ann"), s.SignedIn(t, "ann")
-	for _, path := range []string{testapp.APIPath + "/", testapp.APIPath + "/?confirm=true", "/account/devices/", "/stripped/api/"} {
+	for _, path := range []string{testapp.APIPath + "/", testapp.APIPath + "/?confirm=true", "/account/devices/", "/stripped/api/", "/bare/"} {
 		if got := b.Delete(path); got.Status != http.StatusNotFound || got.Code(t) != "session_not_found" {
 			t.Errorf("DELETE %s: %d %s", path, got.Status, got.Body)
 		}

@@ -30,6 +30,10 @@ type Manager struct {
 	// session is signed in exactly as long as its data has such a value that is not
 	// empty and not the zero value of its type. New sets it to "userID".
 	//
+	// Elsewhere a user ID is the text of that value: String of a Stringer, the digits of
+	// an integer, a slice of bytes as it is, and an array of bytes in hexadecimal. So 7
+	// and "7" are the same user.
+	//
 	// Two managers over one store are told apart by it and by the name of their
 	// cookies; [Manager.RevokeEveryone] ends the sessions of both.
 	UserIDKey string
