@@ -263,6 +263,31 @@ func TestAlarmIsNotLostAmongOtherEvents(t *testing.T) {
 	})
 }
 
+// TestStrangersDoNotFillTheLog shows that requests from another site are raised once a
+// minute for each network and each session.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		user, stranger := app.SignedIn(t, "ann"), app.Browser(t)
+		app.Log.Take(t)
+		for _, b := range []*testapp.Browser{user, stranger} {
+			b.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		for range 100 {
+			user.Delete(testapp.APIPath)
+			stranger.Delete(testapp.APIPath)
+		}
+		if got := app.Log.Take(t); len(got) != 2 {
+			t.Errorf("%d events, want one of the session and one of the network", len(got))
+		}
+		time.Sleep(time.Minute)
+		stranger.Delete(testapp.APIPath)
+		if got := app.Log.Take(t); len(got) != 1 {
+			t.Errorf("%d events a minute later, want one", len(got))
+		}
+	})
+}
+
 func TestFlushEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := revoke.New(testapp.NewSCS(), store.NewMemory())

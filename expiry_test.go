@@ -3,6 +3,7 @@ package revoke_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,21 @@ func TestAddressChangeIsTouchedAtOnce(t *testing.T) {
 			if got, writes := app.List(t, "ann")[0].IP.String(), len(tap.Calls("Update", "Touch")); got != b.Peer || writes != 1 {
 				t.Errorf("address %s after %d writes, want one for one change", got, writes)
 			}
+		}
+	})
+}
+
+// TestAddressesOfOneNetwork shows that a client which takes a new address of its IPv6
+// network for each request neither fills the log nor has each request written.
+func TestAddressesOfOneNetwork(t *testing.T) {
+	withClock(t, func(t *testing.T, app *testapp.App, tap *testapp.Tap) {
+		b := app.SignedIn(t, "ann")
+		for i := range 100 {
+			b.Peer = fmt.Sprintf("[2001:db8::%x]", i+1)
+			b.Get("/me")
+		}
+		if events, writes := app.Log.Count(revoke.AddressChanged), len(tap.Calls("Update", "Touch")); events != 1 || writes != 1 {
+			t.Errorf("%d events and %d writes, want one for the network", events, writes)
 		}
 	})
 }

@@ -83,6 +83,25 @@ func TestSeasoned(t *testing.T) {
 	}
 }
 
+// TestSignInIsNoSecondProof shows that a fresh sign-in may not end an older session,
+// however long it takes to check a password.
+func TestSignInIsNoSecondProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		app.Sessions.Authorize = revoke.Seasoned(24 * time.Hour)
+		app.Handle("POST /slow", func(_ http.ResponseWriter, r *http.Request) {
+			time.Sleep(100 * time.Millisecond)
+			app.Sessions.Login(r.Context(), "ann")
+		})
+		owner, thief := app.SignedIn(t, "ann"), app.Browser(t)
+		time.Sleep(12 * time.Hour)
+		thief.Post("/slow")
+		if got := thief.Delete(testapp.APIPath); got.Status != http.StatusForbidden || !owner.Opens() {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+	})
+}
+
 func TestAuthorizeSeesTheTargets(t *testing.T) {
 	var actions []revoke.Action
 	app := testapp.New(t, store.NewMemory())

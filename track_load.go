@@ -153,7 +153,7 @@ func (s *request) openSession(base context.Context, came arrival, record store.R
 	case !came.deadline.After(time.Now()):
 		return opened{}, nil
 	case s.m.userKey(userID) != record.User:
-		s.emit(base, Event{Kind: Undecodable, SessionID: record.ID, Err: errOtherUser})
+		s.undecodable(base, record.ID, errOtherUser)
 		return opened{}, nil
 	}
 	return opened{ctx: ctx, came: came, at: membership{standing: live, record: &record, userID: userID}}, nil
@@ -166,7 +166,7 @@ func (s *request) opensNothing(ctx context.Context, record store.Record, err err
 	case errors.Is(err, store.ErrUnknownKey):
 		return opened{}, err
 	case errors.Is(err, store.ErrTampered):
-		s.emit(ctx, Event{Kind: Undecodable, SessionID: record.ID, Err: err})
+		s.undecodable(ctx, record.ID, err)
 		return opened{}, nil
 	case errors.Is(err, store.ErrRevoked):
 		s.revokedTokenUsed(record)
@@ -188,7 +188,7 @@ func (s *request) cannotRead(ctx context.Context, record store.Record, err error
 	if errors.Is(err, ErrMisconfigured) {
 		return opened{}, err
 	}
-	s.emit(ctx, Event{Kind: Undecodable, SessionID: record.ID, Err: err})
+	s.undecodable(ctx, record.ID, err)
 	return opened{unreadable: fmt.Errorf("%w: %w", errUnreadable, err), user: record.User}, nil
 }
 

@@ -35,6 +35,9 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 		if record, err = r.m.find(ctx, t.user, t.id, store.HashSecret(t.secret)); err != nil {
 			return nil, false, ignoreEnded(err)
 		}
+		if !r.m.owns(record) {
+			return nil, false, nil
+		}
 	} else {
 		data, found, err := r.findVisitor(ctx, key)
 		if err != nil || !found {
@@ -188,6 +191,13 @@ func (m *Manager) find(ctx context.Context, user, id string, secret store.Hash) 
 		return record, store.ErrStale
 	}
 	return store.Record{}, store.ErrNotFound
+}
+
+// owns reports whether a session is this manager's, and not another's over the same
+// store. What cannot be decoded opens nothing anyway.
+func (m *Manager) owns(record store.Record) bool {
+	_, values, err := m.sm.Codec.Decode(record.Data)
+	return err != nil || m.userKey(m.idOf(values)) == record.User
 }
 
 // secretHash returns the hash under which a store knows a token. What scs has

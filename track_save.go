@@ -128,10 +128,11 @@ func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	if err := s.freshenToken(ctx); err != nil {
 		return cookie{}, err
 	}
-	now, deadline, user := now(), s.m.sm.Deadline(ctx), s.m.userKey(userID)
+	deadline, user := s.m.sm.Deadline(ctx), s.m.userKey(userID)
+	began := s.signInBegan(user)
 	record := store.Record{
 		User: user, ID: newID(),
-		CreatedAt: s.signInBegan(user), SeenAt: now, ProvedAt: now,
+		CreatedAt: began, SeenAt: now(), ProvedAt: began,
 		ExpiresAt: s.m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: s.m.describedClient(s.http).encode(),
 	}

@@ -61,7 +61,7 @@ func (r *router) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		if err != nil {
 			return nil, failed("iterate", err)
 		}
-		if !isReserved(record) {
+		if !isReserved(record) && r.m.owns(record) {
 			all[handle(record.User, record.ID)] = record.Data
 		}
 	}
