@@ -20,7 +20,7 @@ var createCases = []testCase{
 	},
 	{
 		name: "refuses the id of a live session",
-		rule: "Where a live session of the user has the id, Create returns ErrExists and changes nothing.",
+		rule: "If a live session of the user has the id, Create returns ErrExists and changes nothing.",
 		run: func(t *trial) {
 			records := t.have("a", "b", "c")
 			another := t.record("a")
@@ -34,7 +34,7 @@ var createCases = []testCase{
 	},
 	{
 		name: "refuses the id of a tombstone",
-		rule: "Where a tombstone has the id, Create returns ErrRevoked and changes nothing: a revoked session stays revoked.",
+		rule: "If a tombstone has the id, Create returns ErrRevoked and changes nothing: a revoked session stays revoked.",
 		run: func(t *trial) {
 			records := t.have("a", "b", "c")
 			t.revoke("a")
@@ -171,7 +171,7 @@ var limitCases = []testCase{
 	},
 	{
 		name: "never evicts the new session",
-		rule: "The session being created is never evicted itself, even where it was seen before all the others.",
+		rule: "The session being created is never evicted itself, even if it was seen before all the others.",
 		run: func(t *trial) {
 			a, b := t.seen("a", 20), t.seen("b", 10)
 			t.create(a, b)

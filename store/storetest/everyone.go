@@ -73,7 +73,7 @@ var revokeEveryoneCases = []testCase{
 	},
 	{
 		name: "of nothing",
-		rule: "Where nobody has a session, RevokeEveryone returns no error.",
+		rule: "If nobody has a session, RevokeEveryone returns no error.",
 		run: func(t *trial) {
 			for range 2 {
 				t.revokeEveryone()

@@ -229,7 +229,7 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 		return nil, err
 	}
 	s.gap("RevokeAll looks up the actor first")
-	if _, err := s.find(user, keep); err != nil && keep != "" && s.is("RevokeAll fails where there is nothing to keep") {
+	if _, err := s.find(user, keep); err != nil && keep != "" && s.is("RevokeAll fails if there is nothing to keep") {
 		return nil, err
 	}
 	switch {

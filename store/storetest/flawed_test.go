@@ -212,7 +212,7 @@ func clone(r store.Record) store.Record {
 	return r
 }
 
-// acts returns an error where the acting session is not live.
+// acts returns an error if the acting session is not live.
 func (s *flawed) acts(user, by string) error {
 	k, err := s.find(user, by)
 	switch {

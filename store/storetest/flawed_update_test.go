@@ -53,7 +53,7 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 	switch {
 	case s.is("Update keeps a time"):
 		next.ProvedAt = k.ProvedAt
-	case s.is("Update keeps bytes where it is given none") && len(next.Data) == 0:
+	case s.is("Update keeps bytes if it is given none") && len(next.Data) == 0:
 		next.Data = k.Data
 	case s.is("Update keeps the secret"):
 		next.Secret = k.Secret
@@ -94,7 +94,7 @@ func (s *flawed) carryRenewal(next *store.Record, was store.Record) {
 			next.Prev = was.Prev
 		case s.is("Update with another secret clears UsedAt"):
 			next.UsedAt = time.Time{}
-		case s.is("Update keeps the renewal where it is given none") && given.Prev == store.Hash{}:
+		case s.is("Update keeps the renewal if it is given none") && given.Prev == store.Hash{}:
 			next.Prev, next.RenewedAt, next.UsedAt = was.Prev, was.RenewedAt, was.UsedAt
 		}
 		return
@@ -192,7 +192,7 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	if expires {
 		next.ExpiresAt = t.ExpiresAt
 	}
-	if t.Client != nil && !(s.is("Touch keeps the client where the new one is empty") && len(t.Client) == 0) || s.is("Touch clears the client") {
+	if t.Client != nil && !(s.is("Touch keeps the client if the new one is empty") && len(t.Client) == 0) || s.is("Touch clears the client") {
 		next.Client = s.stored(store.Record{Client: t.Client}).Client
 	}
 	if s.is("Touch loses the data") {

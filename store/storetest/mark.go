@@ -14,7 +14,7 @@ func (t *trial) began(id string, at time.Time) store.Record {
 	return r
 }
 
-// markAll leaves a mark where there is nothing to revoke but these.
+// markAll leaves a mark if there is nothing to revoke but these.
 func (t *trial) markAll(keep string, why store.Revocation, ends ...store.Record) {
 	t.Helper()
 	were, err := t.RevokeAll(t.ctx, t.user, keep, why)

@@ -36,7 +36,7 @@ var tornRevokeCases = []testCase{
 							return nil
 						}
 						if !errors.Is(err, store.ErrRevoked) {
-							return fmt.Errorf("Find of a session that is being revoked returned the error %w", err)
+							return fmt.Errorf("a session that is being revoked was found with the error %w", err)
 						}
 						list, err := t.List(t.ctx, t.user)
 						for _, r := range list {

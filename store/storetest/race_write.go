@@ -111,7 +111,7 @@ var writeRaceCases = []testCase{
 				}, func() error {
 					list, err := t.List(t.ctx, t.user)
 					if err != nil || len(list) != 1 {
-						return fmt.Errorf("List returned %d sessions and the error %v, want one", len(list), err)
+						return fmt.Errorf("%d sessions were listed, with the error %v, want one", len(list), err)
 					}
 					return whole(list[0])
 				})

@@ -53,7 +53,7 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "stands for now",
-		rule: "Where a Revocation has no time, the session was revoked now.",
+		rule: "If a Revocation has no time, the session was revoked now.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			t.revoke("a")
@@ -98,7 +98,7 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "of the unknown",
-		rule: "Revoke returns ErrNotFound where the user has no such session, and leaves no tombstone there.",
+		rule: "Revoke returns ErrNotFound if the user has no such session, and leaves no tombstone there.",
 		run: func(t *trial) {
 			for range 2 {
 				_, err := t.Revoke(t.ctx, t.user, "unknown", store.Revocation{})
@@ -113,7 +113,7 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "of the revoked",
-		rule: "Revoke returns ErrNotFound where the session was revoked already, and the tombstone keeps the first reason.",
+		rule: "Revoke returns ErrNotFound if the session was revoked already, and the tombstone keeps the first reason.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			t.revoke("a")
@@ -149,7 +149,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "keeps none",
-		rule: "Where keep is empty, RevokeAll revokes all the user's live sessions.",
+		rule: "If keep is empty, RevokeAll revokes all the user's live sessions.",
 		run: func(t *trial) {
 			records := t.have("a", "b", "c", "d")
 			why := store.Revocation{At: time.Now().Add(-time.Minute), Reason: "a reason"}
@@ -160,7 +160,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "keeps what is not there",
-		rule: "Where keep names no live session of the user, RevokeAll revokes all the user's live sessions.",
+		rule: "If keep names no live session of the user, RevokeAll revokes all the user's live sessions.",
 		run: func(t *trial) {
 			t.have("another's")
 			t.user = newUser()
@@ -175,7 +175,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "of nothing",
-		rule: "Where there is nothing to revoke, RevokeAll returns no records and no error.",
+		rule: "If there is nothing to revoke, RevokeAll returns no records and no error.",
 		run: func(t *trial) {
 			t.revokeAll("", store.Revocation{})
 			t.revokeAll("a", store.Revocation{})
@@ -204,7 +204,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "concerns one user",
-		rule: "Sessions of other users stay as they are, also where their ids are the same.",
+		rule: "Sessions of other users stay as they are, also if their ids are the same.",
 		run: func(t *trial) {
 			others := t.have("a", "b", "c")
 			t.user = newUser()

@@ -25,7 +25,7 @@ import (
 )
 
 // Run tests a store against the whole contract of [store.Store]. Every case is a
-// subtest, and where it fails it says which rule the store has broken.
+// subtest, and if it fails it says which rule the store has broken.
 //
 // Run calls open once for each case. What open returns may be a new store or one
 // that other cases use as well, and may hold other sessions: a case uses users

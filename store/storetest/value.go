@@ -61,7 +61,7 @@ var valueCases = []testCase{
 	},
 	{
 		name: "user keys of odd bytes",
-		rule: "A user key is any non-empty string to a store, and users are apart, also where ids are the same or keys look alike.",
+		rule: "A user key is any non-empty string to a store, and users are apart, also if ids are the same or keys look alike.",
 		run: func(t *trial) {
 			var records []store.Record
 			base := t.user
@@ -92,7 +92,7 @@ var valueCases = []testCase{
 	},
 	{
 		name: "names that run into each other",
-		rule: "Where the user key ends and the id begins makes a difference: two pairs that spell the same are two sessions.",
+		rule: "If the user key ends and the id begins makes a difference: two pairs that spell the same are two sessions.",
 		run: func(t *trial) {
 			base := t.user
 			for _, between := range []string{"", ":", ".", "/", "|", "-", " ", "\x00", "}:"} {

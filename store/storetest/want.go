@@ -52,7 +52,7 @@ func (t *trial) wantNotFound(ids ...string) {
 }
 
 // wantRevoked checks that Find returns the tombstones of these sessions, which
-// say why. Where why.At is zero, the tombstones are to be some seconds old.
+// say why. If why.At is zero, the tombstones are to be some seconds old.
 func (t *trial) wantRevoked(why store.Revocation, records ...store.Record) {
 	t.Helper()
 	for _, was := range records {
