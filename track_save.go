@@ -28,7 +28,7 @@ type left struct {
 //	a session          | another user or nobody | logOut, then as one of these:
 //	one, ended here    | a user                 | signIn
 //	one, ended here    | nobody                 | saveFormer
-//	one, revoked       |                        | see overruled
+//	one, revoked       |                        | see saveOverruled
 //	no session         | a user                 | signIn
 //	no session         | nobody                 | saveVisitor
 func (s *request) save(ctx context.Context) (cookie, error) {
@@ -97,7 +97,12 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 		switch at := s.membership(); {
 		case at.standing == live && at.record.User == source.User && at.record.ID == source.ID:
 			continue
+		case at.standing == overruled && s.wishes().proof != loggedIn:
+			return true, nil // saveOverruled refuses this request, and the source stays as it is
 		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
+			if at.standing == overruled && at.userID != left.userID {
+				s.forgetLoaded(ctx)
+			}
 			s.join(&source, left.userID)
 			continue
 		}
