@@ -106,7 +106,7 @@ func (s *request) emit(ctx context.Context, e Event) {
 
 func (m *Manager) raise(ctx context.Context, e Event) {
 	e.Time, e.UserID = time.Now().UTC(), clean(e.UserID)
-	if e.Kind != Suspicious { // it has the outcome of what completed the pattern
+	if e.Kind != Suspicious { // it has the outcome of what raised the alarm
 		e.Outcome = cmp.Or(outcomes[e.Kind], "success")
 	}
 	m.log(ctx, e)
@@ -189,7 +189,7 @@ func (s *request) revokedTokenUsed(tombstone store.Record) {
 	e := Event{Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason, Count: nth}
 	s.emit(s.http.Context(), e)
 	if nth == 2 {
-		e.Kind, e.Reason = Suspicious, ReasonRevokedTokenUsed
+		e.Kind, e.Reason, e.Outcome = Suspicious, ReasonRevokedTokenUsed, "denied"
 		s.emit(s.http.Context(), e)
 	}
 }
@@ -202,7 +202,7 @@ func (s *request) retiredTokenUsed(r *retirement) {
 		return
 	}
 	if nth := s.m.seeNetwork(r.record.ID, s.network()); nth > 0 {
-		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonRetiredTokenUsed, Count: nth})
+		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Outcome: "denied", Reason: ReasonRetiredTokenUsed, Count: nth})
 	}
 }
 

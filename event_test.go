@@ -332,11 +332,31 @@ func TestAuditLogSaysFromWhereAndHowMany(t *testing.T) {
 // TestAuditLogHasNoEmptyAttributes shows that an event is logged with what is
 // known of it, and nothing else.
 func TestAuditLogHasNoEmptyAttributes(t *testing.T) {
-	s := testapp.New(t, store.NewMemory())
-	s.SignedIn(t, "ann")
-	for name, value := range s.Log.Last(t) {
-		if value == "" {
-			t.Errorf("a sign-in is logged with an empty %s", name)
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		check := func(kind string) {
+			t.Helper()
+			last := app.Log.Last(t)
+			if last["event.name"] != "session."+kind {
+				t.Errorf("%v, want %s", last, kind)
+			}
+			for name, value := range last {
+				if value == "" {
+					t.Errorf("%s is logged with an empty %s", kind, name)
+				}
+			}
 		}
-	}
+		b := app.SignedIn(t, "ann")
+		check("signed_in")
+		old := app.BrowserWith(t, b.Cookie)
+		b.Post("/renew")
+		b.Get("/me")
+		time.Sleep(2 * time.Minute)
+		old.Get("/me")
+		check("suspicious")
+		app.Sessions.RevokeAll(context.Background(), "ann")
+		b.Peer = "198.51.100.7"
+		b.Get("/me")
+		check("suspicious")
+	})
 }

@@ -28,7 +28,7 @@ type left struct {
 //	a session          | another user or nobody | logOut, then as one of these:
 //	one, ended here    | a user                 | signIn
 //	one, ended here    | nobody                 | saveFormer
-//	one, revoked       |                        | see overruled
+//	one, revoked       |                        | see saveOverruled
 //	no session         | a user                 | signIn
 //	no session         | nobody                 | saveVisitor
 func (s *request) save(ctx context.Context) (cookie, error) {
@@ -93,17 +93,19 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 
 // takeOver settles what MergeSession has copied into this session. A session
 // merged into a visitor's lives on as the same session, under a fresh token; any
-// other source ends. If a source had ended already, or this session was revoked,
-// takeOver reports false, and nothing is saved: no data of theirs must live on in
-// another.
+// other source ends. If a source had ended already, takeOver reports false, and
+// nothing is saved: the ended session's data must not live on here.
 func (s *request) takeOver(ctx context.Context, left left) (clean bool, err error) {
 	for _, source := range s.mergedSources() {
 		switch at := s.membership(); {
 		case at.standing == live && at.record.User == source.User && at.record.ID == source.ID:
 			continue
-		case at.standing == overruled:
-			return false, nil
+		case at.standing == overruled && s.wishes().proof != loggedIn:
+			return true, nil // saveOverruled refuses this request, and the source stays as it is
 		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
+			if at.standing == overruled && at.userID != left.userID {
+				s.forgetLoaded(ctx)
+			}
 			s.join(&source, left.userID)
 			continue
 		}

@@ -88,6 +88,32 @@ func TestRevokedDataGoesToNoOtherUser(t *testing.T) {
 	}
 }
 
+// TestRevokedDataIsNotMerged shows that a request whose session was revoked meanwhile
+// brings its data into no session of another user, who may have stolen the one.
+func TestRevokedDataIsNotMerged(t *testing.T) {
+	for _, login := range []bool{false, true} {
+		app := testapp.New(t, store.NewMemory())
+		app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+			app.Sessions.RevokeAll(context.Background(), "ann")
+			if err := app.SCS.MergeSession(r.Context(), r.FormValue("token")); err != nil {
+				t.Error(err)
+			}
+			if login {
+				app.Sessions.Login(r.Context(), "bob")
+			}
+		})
+		b, source := app.SignedIn(t, "ann"), app.SignedIn(t, "bob")
+		b.Post("/cart?put=book")
+		got := b.Post("/merge?token=" + source.Cookie)
+		if login != b.Opens() || login == source.Opens() || b.Get("/cart").Body != "" || source.Get("/cart").Body != "" {
+			t.Errorf("login %t: %d; it opens %t, with %q; the source %t, with %q", login, got.Status, b.Opens(), b.Get("/cart").Body, source.Opens(), source.Get("/cart").Body)
+		}
+		if !login && got.Status != http.StatusUnauthorized {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+	}
+}
+
 // TestDataOfAnotherUser shows that a session's data cannot come to name another
 // user behind the back of the save step.
 func TestDataOfAnotherUser(t *testing.T) {
