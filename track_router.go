@@ -84,17 +84,19 @@ func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry 
 	if err != nil {
 		return failed("save session", err)
 	}
-	was := n.secret
+	was, s := n.secret, r.m.request(ctx)
 	if n.isHandle {
 		was = record.Secret
-	} else if s := r.m.request(ctx); s != nil && s.came.token != "" && r.key(s.came.token) == key {
+	} else if s != nil && s.came.token != "" && r.key(s.came.token) == key {
 		if loaded := s.membership().record; loaded != nil {
 			was = loaded.Secret // the token that came may be the one before
 		}
 	}
 	record.Secret, record.Data, record.ExpiresAt = was, data, expiry.Truncate(time.Microsecond)
-	if !deadline.Before(record.Deadline) { // else it was brought forward
-		record.Deadline = time.Time{}
+	if isAsItCame := s != nil && deadline.Equal(s.came.deadline); deadline.Before(record.Deadline) && !isAsItCame {
+		record.Deadline = deadline.Truncate(time.Microsecond)
+	} else {
+		record.Deadline = time.Time{} // the one that is stored stays
 	}
 	return failed("save session", r.m.sessions.Update(ctx, record, was))
 }
