@@ -87,7 +87,7 @@ func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry 
 	was, s := n.secret, r.m.request(ctx)
 	if n.isHandle {
 		was = record.Secret
-	} else if s != nil && s.came.token != "" && r.key(s.came.token) == key {
+	} else if s != nil && s.came.token != "" && s.cookieOf(key) == s.came.token {
 		if loaded := s.membership().record; loaded != nil {
 			was = loaded.Secret // the token that came may be the one before
 		}
@@ -128,8 +128,8 @@ func (r *router) DeleteCtx(ctx context.Context, key string) error {
 	if ignoreEnded(err) != nil && !errors.Is(err, ErrNotReplicated) {
 		return failed("destroy session", err)
 	}
-	if n.isOld {
-		return r.deleteVisitor(ctx, key)
+	if n.old != "" {
+		return r.deleteVisitor(ctx, n.old)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ type name struct {
 	user, id string
 	userID   string     // if it is known
 	secret   store.Hash // by which the key opens it
-	isOld    bool       // the key is one of the visitors' store
+	old      string     // the key of the visitors' store, if the key is one of an old session
 	isHandle bool       // the key is one of Iterate's, and opens nothing
 }
 
@@ -150,15 +150,19 @@ func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
 	if t, ok := parseHandle(key); ok {
 		return name{user: t.user, id: t.id, isHandle: true}, true, nil
 	}
-	if t, ok := parseToken(s.cookieOf(key)); ok {
+	cookie := s.cookieOf(key)
+	if t, ok := parseToken(cookie); ok {
 		return name{user: t.user, id: t.id, secret: r.secretHash(key, t)}, true, nil
+	}
+	if cookie != key {
+		key = r.key(cookie)
 	}
 	data, found, err := r.findVisitor(ctx, key)
 	if err != nil || !found {
 		return name{}, false, err
 	}
 	o, isOld, err := r.identifyOld(key, data)
-	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret(), isOld: true}, isOld, err
+	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret(), old: key}, isOld, err
 }
 
 func (r *router) Find(token string) ([]byte, bool, error) {
