@@ -49,7 +49,7 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	switch at := s.membership(); {
 	case err != nil:
 		return cookie{}, err
-	case !clean && at.standing != live && s.wishes().proof == loggedIn:
+	case !clean && at.standing != live && left.userID != "" && s.wishes().proof == loggedIn:
 		return cookie{}, s.refuse(ctx, left.userID, nil)
 	case !clean:
 		return s.drop(left), nil
