@@ -1,6 +1,7 @@
 package revoke_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -171,6 +172,30 @@ func TestDeadlineBroughtForward(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		if b.Opens() {
+			t.Error("the session is live after its deadline")
+		}
+	})
+}
+
+// TestDeadlineBroughtForwardInIterate shows that this holds too if Iterate has brought it
+// forward, and the session is used afterwards.
+func TestDeadlineBroughtForwardInIterate(t *testing.T) {
+	withClock(t, func(t *testing.T, app *testapp.App, _ *testapp.Tap) {
+		b := app.SignedIn(t, "ann")
+		err := app.SCS.Iterate(t.Context(), func(ctx context.Context) error {
+			app.SCS.SetDeadline(ctx, time.Now().Add(time.Hour))
+			_, _, err := app.SCS.Commit(ctx)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute)
+		if !b.Opens() {
+			t.Error("the session has ended before its deadline")
+		}
+		time.Sleep(30 * time.Minute)
 		if b.Opens() {
 			t.Error("the session is live after its deadline")
 		}

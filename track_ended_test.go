@@ -153,3 +153,39 @@ func TestMergeIntoARevokedSession(t *testing.T) {
 		t.Error("the session that was to be merged has changed")
 	}
 }
+
+// TestLoginAfterALostMerge shows that nobody is welcomed without a session: a sign-in
+// whose data came from a session that was revoked meanwhile is refused.
+func TestLoginAfterALostMerge(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	ann := app.SignedIn(t, "ann")
+	app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+		if err := app.SCS.MergeSession(r.Context(), ann.Cookie); err != nil {
+			t.Error(err)
+		}
+		app.Sessions.RevokeAll(context.Background(), "ann")
+		if err := app.Sessions.Login(r.Context(), "bob"); err != nil {
+			t.Error(err)
+		}
+	})
+	b := app.Browser(t)
+	if got := b.Post("/merge"); got.Status != http.StatusUnauthorized || b.Opens() {
+		t.Errorf("%d, and it opens: %v", got.Status, b.Opens())
+	}
+}
+
+// TestLogoutOfASessionWithoutItsUser shows that Logout ends the session at once also if the
+// handler has taken the user out of its data before.
+func TestLogoutOfASessionWithoutItsUser(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Handle("POST /out", func(_ http.ResponseWriter, r *http.Request) {
+		app.SCS.Remove(r.Context(), "userID")
+		if err := app.Sessions.Logout(r.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := len(app.List(t, "ann")); n != 0 {
+			t.Errorf("Logout has returned, and leaves %d sessions", n)
+		}
+	})
+	app.SignedIn(t, "ann").Post("/out")
+}

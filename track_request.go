@@ -28,15 +28,16 @@ type request struct {
 	came   arrival // fixed once the request is loaded
 	handed *handed // set around a call of scs's Load only
 
-	mu     sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
-	phase  phase
-	at     membership
-	asked  wishes
-	issued issued
-	inner  []string             // the cookies that managers inside have set
-	wrong  error                // a mistake in the program, which the save step answers with
-	began  time.Time            // when it arrived
-	anew   map[string]time.Time // by user key, when a sign-in began if this request has revoked all before; "" stands for everyone
+	mu      sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
+	phase   phase
+	at      membership
+	asked   wishes
+	issued  issued
+	skipped string               // scs's key of a token from a renewal that was skipped
+	inner   []string             // the cookies that managers inside have set
+	wrong   error                // a mistake in the program, which the save step answers with
+	began   time.Time            // when it arrived
+	anew    map[string]time.Time // by user key, when a sign-in began if this request has revoked all before; "" stands for everyone
 }
 
 // An arrival is what a request came with.
@@ -323,8 +324,17 @@ func (s *request) issue(t token) {
 	s.issued = issued{t, s.m.router.key(t.secret)}
 }
 
-// cookieOf returns the cookie that scs calls by key: the one that came, or the
-// one that was issued. Any other key is returned as it is.
+// skipRenewal notes that the token which scs has given the session in a renewal was
+// never stored: to scs it goes on as the name of the session.
+func (s *request) skipRenewal(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped = s.m.router.key(token)
+}
+
+// cookieOf returns the cookie that scs calls by key: the one that came, which a
+// renewal that was skipped has left, or the one that was issued. Any other key is
+// returned as it is.
 func (s *request) cookieOf(key string) string {
 	if s == nil {
 		return key
@@ -334,7 +344,7 @@ func (s *request) cookieOf(key string) string {
 	switch {
 	case s.issued.key != "" && s.issued.key == key:
 		return s.issued.token.String()
-	case s.came.token != "" && s.m.router.key(s.came.token) == key:
+	case s.came.token != "" && (s.skipped == key || s.m.router.key(s.came.token) == key):
 		return s.came.token
 	}
 	return key

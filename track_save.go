@@ -45,8 +45,14 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 			return cookie{}, err
 		}
 	}
-	if clean, err := s.takeOver(ctx, left); err != nil || !clean {
-		return s.drop(left), err
+	clean, err := s.takeOver(ctx, left)
+	switch at := s.membership(); {
+	case err != nil:
+		return cookie{}, err
+	case !clean && at.standing != live && left.userID != "" && s.wishes().proof == loggedIn:
+		return cookie{}, s.refuse(ctx, left.userID, nil)
+	case !clean:
+		return s.drop(left), nil
 	}
 	switch at := s.membership(); {
 	case at.standing == live:

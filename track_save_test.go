@@ -207,6 +207,65 @@ func TestDestroyAfterTheResponse(t *testing.T) {
 	}
 }
 
+// TestAfterASkippedRenewal shows that a session whose renewal was skipped can still be
+// saved and destroyed when the response is out, also one from before.
+func TestAfterASkippedRenewal(t *testing.T) {
+	for name, c := range map[string]struct{ old, hashed bool }{"": {}, "old": {old: true}, "hashed": {hashed: true}, "old, hashed": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			app := testapp.New(t, store.NewMemory())
+			app.SCS.HashTokenInStore = c.hashed
+			app.Handle("POST /late", func(w http.ResponseWriter, r *http.Request) {
+				if err := app.SCS.RenewToken(r.Context()); err != nil {
+					t.Error(err)
+				}
+				http.NewResponseController(w).Flush()
+				app.SCS.Put(r.Context(), "cart", "book")
+				if _, _, err := app.SCS.Commit(r.Context()); err != nil {
+					t.Error(err)
+				}
+				if got := app.BrowserWith(t, r.CookiesNamed("session")[0].Value).Get("/cart"); got.Body != "book" {
+					t.Errorf("saved %q", got.Body)
+				}
+				if err := app.SCS.Destroy(r.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			b := app.SignedIn(t, "ann")
+			if c.old {
+				b = app.BrowserWith(t, app.Before(t).SignedIn(t, "ann").Cookie)
+				app.BrowserWith(t, b.Cookie).Post("/renew") // whose answer is lost
+			} else {
+				b.Post("/renew")
+			}
+			b.Post("/late")
+			if b.Opens() {
+				t.Error("the session lives")
+			}
+		})
+	}
+}
+
+// TestAfterALostRenewal shows that a session whose renewal another request has made
+// first can still be destroyed when the response is out.
+func TestAfterALostRenewal(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Handle("POST /late", func(w http.ResponseWriter, r *http.Request) {
+		if err := app.SCS.RenewToken(r.Context()); err != nil {
+			t.Error(err)
+		}
+		app.BrowserWith(t, r.CookiesNamed("session")[0].Value).Post("/renew")
+		http.NewResponseController(w).Flush()
+		if err := app.SCS.Destroy(r.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	b := app.SignedIn(t, "ann")
+	b.Post("/late")
+	if b.Opens() {
+		t.Error("the session lives")
+	}
+}
+
 // TestMerge shows what MergeSession does to tracked sessions.
 func TestMerge(t *testing.T) {
 	testapp.EachStore(t, func(t *testing.T, st store.Store) {
