@@ -10,8 +10,8 @@ import (
 
 // RevokedEveryone implements [store.Store].
 func (s *Store) RevokedEveryone(ctx context.Context) (at time.Time, err error) {
-	err = s.within(ctx, "look up when everyone was revoked", func(ctx context.Context) error {
-		return s.query(ctx, s.db, revokedEveryoneStatement, func(scan func(...any) error) error {
+	err = s.reading(ctx, "look up when everyone was revoked", func(ctx context.Context, q querier) error {
+		return s.query(ctx, q, revokedEveryoneStatement, func(scan func(...any) error) error {
 			var micros int64
 			if err := scan(&micros); err != nil {
 				return err
@@ -67,9 +67,9 @@ func (s *Store) page(ctx context.Context, user, id string) (list []store.Record,
 	if s.dialect == MySQL {
 		st = pageStatementOfMySQL
 	}
-	err = s.within(ctx, "read all sessions", func(ctx context.Context) error {
+	err = s.reading(ctx, "read all sessions", func(ctx context.Context, q querier) error {
 		list = nil
-		return s.query(ctx, s.db, st, func(scan func(...any) error) error {
+		return s.query(ctx, q, st, func(scan func(...any) error) error {
 			var row row
 			var user, data []byte
 			if err := scan(append(append([]any{&user}, row.targets()...), &data)...); err != nil {

@@ -43,7 +43,7 @@ func (s *Store) Prune(ctx context.Context) error {
 	for _, st := range pruneStatements[s.dialect] {
 		for more := true; more; {
 			err := s.within(ctx, "prune", func(ctx context.Context) error {
-				return s.engine.write(ctx, false, func(q querier) error {
+				return s.engine.write(ctx, false, func(ctx context.Context, q querier) error {
 					result, err := s.exec(ctx, q, st, pruned)
 					if err != nil {
 						return err

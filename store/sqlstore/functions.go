@@ -52,8 +52,12 @@ func (f *functions) revokeEveryone(ctx context.Context) error {
 	return err
 }
 
-func (f *functions) write(ctx context.Context, _ bool, fn func(querier) error) error {
-	return inTime(ctx, fn(f.db))
+func (f *functions) read(ctx context.Context, fn func(context.Context, querier) error) error {
+	return fn(ctx, f.db)
+}
+
+func (f *functions) write(ctx context.Context, _ bool, fn func(context.Context, querier) error) error {
+	return inTime(ctx, fn(ctx, f.db))
 }
 
 // inTime returns an error if the time is over, although the driver knows of none:

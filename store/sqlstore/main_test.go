@@ -2,6 +2,8 @@ package sqlstore_test
 
 import (
 	"database/sql"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +34,26 @@ func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect) *sqlstore.Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// long skips a test that takes long in short mode.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("in short mode")
+	}
+}
+
+// The driver is the application's choice.
+func TestImportsNoDriver(t *testing.T) {
+	out := must(exec.Command("go", "list", "-deps", ".").Output())
+	for path := range strings.Lines(string(out)) {
+		if host, _, _ := strings.Cut(path, "/"); strings.Contains(host, ".") && !strings.HasPrefix(path, "github.com/revoke-sessions/revoke") {
+			if strings.Contains(path, "sql") || strings.Contains(path, "pq") || strings.Contains(path, "pgx") {
+				t.Errorf("the package imports %s", path)
+			}
+		}
+	}
 }
 
 // encrypted returns a store that keeps its sessions in st, encrypted.

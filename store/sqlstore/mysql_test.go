@@ -24,8 +24,8 @@ func TestMariaDB(t *testing.T) {
 		"found rows":  "?interpolateParams=true&clientFoundRows=true",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && options != "" {
-				t.Skip("in short mode")
+			if options != "" {
+				long(t)
 			}
 			db := open(t, "mysql", dsn+options)
 			db.SetMaxIdleConns(32)

@@ -27,6 +27,9 @@ func TestPostgres(t *testing.T) {
 	server := servertest.StartPostgres(t)
 	for name, d := range postgresDrivers {
 		t.Run(name, func(t *testing.T) {
+			if name != "pgx" {
+				long(t)
+			}
 			db := open(t, d.driver, server.DSN()+d.option)
 			db.SetMaxIdleConns(32)
 			st := migrated(t, db, sqlstore.Postgres)
@@ -35,6 +38,7 @@ func TestPostgres(t *testing.T) {
 		})
 	}
 	t.Run("Encrypted", func(t *testing.T) {
+		long(t)
 		st := migrated(t, open(t, "pgx", server.DSN()), sqlstore.Postgres)
 		storetest.Run(t, func() store.Store { return encrypted(st) })
 	})

@@ -34,8 +34,8 @@ var (
 
 // Find implements [store.Store].
 func (s *Store) Find(ctx context.Context, user, id string) (r store.Record, err error) {
-	err = s.within(ctx, "find a session", func(ctx context.Context) (err error) {
-		r, err = s.find(ctx, s.db, user, id)
+	err = s.reading(ctx, "find a session", func(ctx context.Context, q querier) (err error) {
+		r, err = s.find(ctx, q, user, id)
 		return err
 	})
 	return r, err
@@ -72,8 +72,8 @@ func (s *Store) find(ctx context.Context, q querier, user, id string) (store.Rec
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, user string) (list []store.Record, err error) {
-	err = s.within(ctx, "list sessions", func(ctx context.Context) (err error) {
-		list, err = s.listed(ctx, s.db, user, listStatement, []byte(user))
+	err = s.reading(ctx, "list sessions", func(ctx context.Context, q querier) (err error) {
+		list, err = s.listed(ctx, q, user, listStatement, []byte(user))
 		return err
 	})
 	return list, err
@@ -100,7 +100,7 @@ func (s *Store) Update(ctx context.Context, r store.Record, was store.Hash) erro
 		stale := func(stored store.Record) bool {
 			return !stored.Secret.Equal(was) || renewal && stored.Retired(r.Prev)
 		}
-		return s.engine.write(ctx, renewal, func(q querier) error {
+		return s.engine.write(ctx, renewal, func(ctx context.Context, q querier) error {
 			return s.change(ctx, q, r.User, r.ID, stale, updateStatement,
 				[]byte(r.User), []byte(r.ID), was[:], r.Secret[:], hash(r.Prev), micros(r.RenewedAt), micros(r.UsedAt),
 				r.CreatedAt.UnixMicro(), micros(r.SeenAt), micros(r.ProvedAt), r.ExpiresAt.UnixMicro(), micros(r.Deadline),
@@ -112,7 +112,7 @@ func (s *Store) Update(ctx context.Context, r store.Record, was store.Hash) erro
 // Touch implements [store.Store].
 func (s *Store) Touch(ctx context.Context, user, id string, t store.Touch) error {
 	return s.within(ctx, "touch a session", func(ctx context.Context) error {
-		return s.engine.write(ctx, false, func(q querier) error {
+		return s.engine.write(ctx, false, func(ctx context.Context, q querier) error {
 			never := func(store.Record) bool { return false }
 			return s.change(ctx, q, user, id, never, touchStatement,
 				[]byte(user), []byte(id), micros(t.SeenAt), t.ExpiresAt.UnixMicro(), bytes(t.Client), t.Secret[:])

@@ -106,8 +106,18 @@ func settle(ctx context.Context, conn *sql.Conn, durable bool) (restore func(), 
 	return restore, err
 }
 
-func (l *transactions) write(ctx context.Context, durable bool, fn func(querier) error) error {
-	return l.begin(ctx, durable, "", func(t *transaction) error { return fn(t.conn) })
+func (l *transactions) write(ctx context.Context, durable bool, fn func(context.Context, querier) error) error {
+	return l.begin(ctx, durable, "", func(t *transaction) error { return fn(t.ctx, t.conn) })
+}
+
+// read does not cancel what it has begun either: that would cost more than it takes.
+func (l *transactions) read(ctx context.Context, fn func(context.Context, querier) error) error {
+	conn, err := l.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return fn(context.WithoutCancel(ctx), conn)
 }
 
 func (l *transactions) create(ctx context.Context, r store.Record, limit store.Limit) (evicted []store.Record, err error) {

@@ -160,8 +160,13 @@ func (t *transaction) bury(sessions []store.Record, why store.Revocation) error 
 	if len(sessions) == 0 {
 		return nil
 	}
+	bury, err := t.conn.PrepareContext(t.ctx, buryStatement[SQLite].text)
+	if err != nil {
+		return err
+	}
+	defer bury.Close()
 	for _, r := range sessions {
-		err := t.exec(buryStatement, []byte(r.User), []byte(r.ID), why.At.UnixMicro(), []byte(why.Reason), []byte(why.By))
+		_, err := bury.ExecContext(t.ctx, []byte(r.User), []byte(r.ID), why.At.UnixMicro(), []byte(why.Reason), []byte(why.By))
 		if err != nil {
 			return err
 		}

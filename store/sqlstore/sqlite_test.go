@@ -38,12 +38,14 @@ func TestSQLite(t *testing.T) {
 }
 
 func TestSQLiteEncrypted(t *testing.T) {
+	long(t)
 	st := migrated(t, open(t, "sqlite", filepath.Join(t.TempDir(), "db")), sqlstore.SQLite)
 	storetest.Run(t, func() store.Store { return encrypted(st) })
 }
 
 // Two processes share a file, each with pools of its own.
 func TestSQLiteOfTwoProcesses(t *testing.T) {
+	long(t)
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		a := migrated(t, open(t, driver, file), sqlstore.SQLite)
 		b := migrated(t, open(t, driver, file), sqlstore.SQLite)
@@ -52,6 +54,22 @@ func TestSQLiteOfTwoProcesses(t *testing.T) {
 			turn++
 			return struct{ store.Store }{[]store.Store{a, b}[turn%2]}
 		})
+	})
+}
+
+// A database in memory is that of one connection.
+func TestSQLiteInMemory(t *testing.T) {
+	eachSQLite(t, func(t *testing.T, driver, _ string) {
+		db := open(t, driver, ":memory:")
+		db.SetMaxOpenConns(1)
+		st := migrated(t, db, sqlstore.SQLite)
+		must(st.Create(t.Context(), record("user", "a"), store.Limit{Max: 1}))
+		must(st.Create(t.Context(), record("user", "b"), store.Limit{Max: 1}))
+		for r, err := range st.All(t.Context()) {
+			check(err)
+			must(st.Revoke(t.Context(), r.User, r.ID, store.Revocation{}))
+		}
+		check(st.Prune(t.Context()))
 	})
 }
 

@@ -44,9 +44,11 @@ type engine interface {
 	revokeAll(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error)
 	revokeEveryone(ctx context.Context) error
 
-	// write runs statements which each change one row. If they are durable, they
-	// outlive a power cut once they are answered.
-	write(ctx context.Context, durable bool, fn func(querier) error) error
+	// read runs statements that change nothing, and write some which each change one
+	// row, with the context that they are to have. If they are durable, they outlive
+	// a power cut once they are answered.
+	read(ctx context.Context, fn func(context.Context, querier) error) error
+	write(ctx context.Context, durable bool, fn func(context.Context, querier) error) error
 }
 
 // A querier is a connection, or a pool of them.
@@ -93,6 +95,11 @@ func (s *Store) within(ctx context.Context, doing string, fn func(ctx context.Co
 		err = fmt.Errorf("%w (%w)", over(ctx), err)
 	}
 	return fmt.Errorf("sqlstore: %s: %w", doing, err)
+}
+
+// reading is within for what changes nothing.
+func (s *Store) reading(ctx context.Context, doing string, fn func(context.Context, querier) error) error {
+	return s.within(ctx, doing, func(ctx context.Context) error { return s.engine.read(ctx, fn) })
 }
 
 var errNoStandby = errors.New("synchronous_standby_names is empty")
