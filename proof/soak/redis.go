@@ -108,11 +108,17 @@ func (r *redisServer) state() (s redisState, err error) {
 	return s, err
 }
 
+// everyoneKey holds when everyone was revoked, for good.
+const everyoneKey = "revoke:"
+
 // leftovers counts the keys that are not a user's, and the fields of users'
 // sessions and tombstones.
 func (r *redisServer) leftovers() (foreign, sessions, mostTombstones int, err error) {
 	keys, err := redis.Strings(r.do("KEYS", "*"))
 	for _, key := range keys {
+		if key == everyoneKey {
+			continue
+		}
 		if !strings.HasPrefix(key, "revoke:") {
 			foreign++
 			continue
@@ -126,7 +132,7 @@ func (r *redisServer) leftovers() (foreign, sessions, mostTombstones int, err er
 			switch {
 			case strings.HasPrefix(field, "t:"):
 				tombstones++
-			case field != "order":
+			case strings.HasPrefix(field, "s:") || strings.HasPrefix(field, "d:"):
 				sessions++
 			}
 		}
