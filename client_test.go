@@ -289,3 +289,13 @@ func TestDeviceIsRemembered(t *testing.T) {
 		t.Errorf("%v allocations for a user agent that is known", n)
 	}
 }
+
+// TestDeviceOfTheApplication shows that the application may describe devices.
+func TestDeviceOfTheApplication(t *testing.T) {
+	app := testapp.Over(scs.New(), store.NewMemory())
+	app.Sessions.Device = func(userAgent string) string { return "a device of " + userAgent[:7] }
+	app.SignedIn(t, "ann")
+	if got := app.List(t, "ann"); len(got) != 1 || got[0].Device != "a device of Mozilla" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -12,8 +12,8 @@ import (
 // Codec is an [scs.Codec] that writes session data as CBOR. It is many times
 // faster than [scs.GobCodec], whose data it also reads, and deterministic, so
 // that whether a session has changed can be asked of its bytes. [New] installs
-// it; with scs alone, set sm.Codec = revoke.Codec{}. It is safe for concurrent
-// use.
+// it for signed-in sessions; with scs alone, set sm.Codec = revoke.Codec{}. It is
+// safe for concurrent use.
 //
 // Every value comes back with the Go type that it went in with. What Encode
 // writes is one array, in the core deterministic encoding of RFC 8949, section

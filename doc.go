@@ -15,30 +15,68 @@
 //
 // # Start here
 //
-// Use [New], [Manager.Track] and [Manager.Mount] as above, and [Manager.Login]
-// where users sign in. The page on which users see their sessions is in package
-// page. A store of your own implements [store.Store] and proves itself with
-// package storetest.
+// Call [New], [Manager.Track] and [Manager.Mount] as above, and [Manager.Login]
+// and [Manager.Logout] in the handlers that sign users in and out. An application that does so by
+// a value in scs's session data sets [Manager.UserIDKey] to the key of that value,
+// and keeps its code.
 //
-// There are only a few types: a [Manager] does everything; a [Session] is one
-// signed-in device, as lists show it; an [Event] tells the audit log what
-// happened; a [Limiter] bounds how often one may ask.
+// The page on which users see their sessions is in package page. Stores are in
+// package store: [store.NewMemory], [store.NewRedis], and [store.Encrypt] around
+// either. A store of your own implements [store.Store] and proves itself with package
+// storetest.
+//
+// There are only a few types. A [Manager] does everything. A [Session] is one
+// signed-in device, as lists show it. An [Event] tells the audit log what happened. A
+// [Problem] is an error as the HTTP API answers it. A [Limiter] bounds how often one
+// may ask.
 //
 // # What ends a session
 //
-// A session ends when it is revoked ([Manager.Revoke], [Manager.RevokeOthers],
-// [Manager.RevokeAll], [Manager.RevokeEveryone]), when its user signs out
-// ([Manager.Logout], or the data names nobody any more), when a sign-in beyond
-// [Manager.MaxPerUser] evicts it, or when it expires. What was in flight at that
-// time is dropped: every write is conditional, in the store's own atomic step, on
-// the session being live under the token that the writer had read.
+// A session ends when
+//
+//   - it is revoked: [Manager.Revoke], [Manager.RevokeOthers], [Manager.RevokeAll],
+//     [Manager.RevokeEveryone];
+//   - its user signs out: [Manager.Logout], or its data names nobody, or somebody else;
+//   - a sign-in beyond [Manager.MaxPerUser] evicts it;
+//   - it expires, by scs's Lifetime, IdleTimeout or SetDeadline.
+//
+// What was in flight at that time is dropped: every write is conditional, in the
+// store's own atomic step, on the session being live under the token that the writer
+// had read. The response is delivered all the same. But if it would say that the user
+// has just signed in, it is 401 instead.
+//
+// [Manager.Err] tells the holder of a token why its session is over. What outlasts a
+// request asks [Manager.Watch].
+//
+// # Settings
+//
+// The fields of [Manager] are all settings. Set them before it serves requests. Most
+// applications need these:
+//
+//   - [Manager.UserIDKey] or [Manager.UserID]: who is signed in;
+//   - [Manager.ClientIP]: behind a proxy;
+//   - [Manager.Logger] and [Manager.OnEvent]: the audit log, and alarms;
+//   - [Manager.AdoptUntil]: if users were signed in before revoke came;
+//   - [Manager.Authorize]: if users are to prove who they are before they end sessions;
+//   - [Manager.Limiter]: if there is more than one process.
+//
+// [Secure] sets what the cookie should be in production. Lifetime, IdleTimeout and the
+// cookie are fields of [scs.SessionManager].
 //
 // # Words
 //
-// A user ID is a person, as the application names them. A user key is the hash of
-// it, under which a store keeps that person's sessions. A session has a public id;
-// its token, which the cookie holds, is user key, id and secret. A record is a
-// session as stored, and its data is what the application put into the scs
-// session. A visitor has a session of scs and is not signed in. A tombstone stays
-// in a revoked session's place for a while, so that its holder can be told.
+// A user ID is a person, as the application names them. A user key is a hash of it,
+// under which a store keeps that person's sessions. A session is one signed-in
+// device, from sign-in to its end. It has a public id, and a secret, of which stores
+// have the hash. Its token, which the cookie holds, is user key, id and secret.
+//
+// A record is a session as stored, and its data is what the application put into the
+// scs session. A visitor has a session of scs and is not signed in. To touch a session
+// is to note its last use. To renew it is to give it a new secret; the token before is
+// retired once the new one was used. To adopt a session is to take it over from before
+// revoke came.
+//
+// A tombstone stays in a revoked session's place for a while, so that its holder can be
+// told why. A mark is left when all sessions of a user are revoked: what began before
+// it is not created any more.
 package revoke

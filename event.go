@@ -45,13 +45,13 @@ const (
 	RevokedEveryone    Kind = "revoked_everyone"
 	Evicted            Kind = "evicted"              // by MaxPerUser
 	Refused            Kind = "refused"              // the id is unknown, or somebody else's
-	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site
+	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site; once a minute for each session or network
 	RateLimited        Kind = "rate_limited"         // once until a request is let through again
 	StepUpRefused      Kind = "step_up_refused"      // by Authorize
 	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session
 	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and a network, and of few networks
 	AddressChanged     Kind = "address_changed"
-	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with
+	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with; once of a session and a network, and of few networks
 	StoreFailed        Kind = "store_failed"
 	Suspicious         Kind = "suspicious" // a pattern in other events: see Burst
 )
@@ -106,7 +106,7 @@ func (s *request) emit(ctx context.Context, e Event) {
 
 func (m *Manager) raise(ctx context.Context, e Event) {
 	e.Time, e.UserID = time.Now().UTC(), clean(e.UserID)
-	if e.Kind != Suspicious { // it has the outcome of what completed the pattern
+	if e.Kind != Suspicious { // it has the outcome of what raised the alarm
 		e.Outcome = cmp.Or(outcomes[e.Kind], "success")
 	}
 	m.log(ctx, e)
@@ -189,7 +189,7 @@ func (s *request) revokedTokenUsed(tombstone store.Record) {
 	e := Event{Kind: RevokedTokenUsed, SessionID: tombstone.ID, ActorID: tombstone.Revoked.By, Reason: tombstone.Revoked.Reason, Count: nth}
 	s.emit(s.http.Context(), e)
 	if nth == 2 {
-		e.Kind, e.Reason = Suspicious, ReasonRevokedTokenUsed
+		e.Kind, e.Reason, e.Outcome = Suspicious, ReasonRevokedTokenUsed, "denied"
 		s.emit(s.http.Context(), e)
 	}
 }
@@ -202,7 +202,15 @@ func (s *request) retiredTokenUsed(r *retirement) {
 		return
 	}
 	if nth := s.m.seeNetwork(r.record.ID, s.network()); nth > 0 {
-		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Reason: ReasonRetiredTokenUsed, Count: nth})
+		s.emit(s.http.Context(), Event{Kind: Suspicious, UserID: r.userID, SessionID: r.record.ID, Outcome: "denied", Reason: ReasonRetiredTokenUsed, Count: nth})
+	}
+}
+
+// undecodable raises that a session's data cannot be read, once for each network: whoever
+// has its token, or that of another manager's session, could fill the log.
+func (s *request) undecodable(ctx context.Context, id string, err error) {
+	if id == "" || s.m.seeNetwork("undecodable "+id, s.network()) > 0 {
+		s.emit(ctx, Event{Kind: Undecodable, SessionID: id, Err: err})
 	}
 }
 
@@ -210,20 +218,20 @@ func (s *request) retiredTokenUsed(r *retirement) {
 func (s *request) network() string { return network(s.m.peer(s.http)).String() }
 
 // hasMoved reports whether the request came from another address than the session's
-// last use, and that was not raised before: a client with two addresses changes all
-// the time.
+// last use, and no change to its network was raised before: a client with two addresses
+// changes all the time, and one in an IPv6 network can have a new one each time.
 func (s *request) hasMoved(at membership) bool {
 	ip := s.m.clientIP(s.http)
 	if sameAddress(at.record.Client, ip) {
 		return false
 	}
 	known := false
-	s.m.moves.With(at.record.ID+ip.String(), func(raised *bool) { known = *raised })
+	s.m.moves.With(at.record.ID+network(ip).String(), func(raised *bool) { known = *raised })
 	return !known
 }
 
 func (s *request) addressChanged(ctx context.Context, at membership) {
-	s.m.moves.With(at.record.ID+s.m.clientIP(s.http).String(), func(raised *bool) { *raised = true })
+	s.m.moves.With(at.record.ID+network(s.m.clientIP(s.http)).String(), func(raised *bool) { *raised = true })
 	s.emit(ctx, Event{Kind: AddressChanged, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
 }
 

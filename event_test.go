@@ -263,6 +263,31 @@ func TestAlarmIsNotLostAmongOtherEvents(t *testing.T) {
 	})
 }
 
+// TestStrangersDoNotFillTheLog shows that requests from another site are raised once a
+// minute for each network and each session.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		user, stranger := app.SignedIn(t, "ann"), app.Browser(t)
+		app.Log.Take(t)
+		for _, b := range []*testapp.Browser{user, stranger} {
+			b.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		for range 100 {
+			user.Delete(testapp.APIPath)
+			stranger.Delete(testapp.APIPath)
+		}
+		if got := app.Log.Take(t); len(got) != 2 {
+			t.Errorf("%d events, want one of the session and one of the network", len(got))
+		}
+		time.Sleep(time.Minute)
+		stranger.Delete(testapp.APIPath)
+		if got := app.Log.Take(t); len(got) != 1 {
+			t.Errorf("%d events a minute later, want one", len(got))
+		}
+	})
+}
+
 func TestFlushEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := revoke.New(testapp.NewSCS(), store.NewMemory())
@@ -307,11 +332,31 @@ func TestAuditLogSaysFromWhereAndHowMany(t *testing.T) {
 // TestAuditLogHasNoEmptyAttributes shows that an event is logged with what is
 // known of it, and nothing else.
 func TestAuditLogHasNoEmptyAttributes(t *testing.T) {
-	s := testapp.New(t, store.NewMemory())
-	s.SignedIn(t, "ann")
-	for name, value := range s.Log.Last(t) {
-		if value == "" {
-			t.Errorf("a sign-in is logged with an empty %s", name)
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		check := func(kind string) {
+			t.Helper()
+			last := app.Log.Last(t)
+			if last["event.name"] != "session."+kind {
+				t.Errorf("%v, want %s", last, kind)
+			}
+			for name, value := range last {
+				if value == "" {
+					t.Errorf("%s is logged with an empty %s", kind, name)
+				}
+			}
 		}
-	}
+		b := app.SignedIn(t, "ann")
+		check("signed_in")
+		old := app.BrowserWith(t, b.Cookie)
+		b.Post("/renew")
+		b.Get("/me")
+		time.Sleep(2 * time.Minute)
+		old.Get("/me")
+		check("suspicious")
+		app.Sessions.RevokeAll(context.Background(), "ann")
+		b.Peer = "198.51.100.7"
+		b.Get("/me")
+		check("suspicious")
+	})
 }

@@ -36,10 +36,14 @@ func Example() {
 			http.Error(w, "wrong name or password", http.StatusUnauthorized)
 			return
 		}
-		sessions.Login(r.Context(), userID)
+		if err := sessions.Login(r.Context(), userID); err != nil {
+			revoke.ProblemOf(err).Write(w)
+		}
 	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
-		sessions.Logout(r.Context())
+		if err := sessions.Logout(r.Context()); err != nil {
+			revoke.ProblemOf(err).Write(w)
+		}
 	})
 	sessions.Mount(mux, "/api/auth/sessions")
 

@@ -1,8 +1,10 @@
 package revoke_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -116,6 +118,21 @@ func TestAddressChangeIsTouchedAtOnce(t *testing.T) {
 	})
 }
 
+// TestAddressesOfOneNetwork shows that a client which takes a new address of its IPv6
+// network for each request neither fills the log nor has each request written.
+func TestAddressesOfOneNetwork(t *testing.T) {
+	withClock(t, func(t *testing.T, app *testapp.App, tap *testapp.Tap) {
+		b := app.SignedIn(t, "ann")
+		for i := range 100 {
+			b.Peer = fmt.Sprintf("[2001:db8::%x]", i+1)
+			b.Get("/me")
+		}
+		if events, writes := app.Log.Count(revoke.AddressChanged), len(tap.Calls("Update", "Touch")); events != 1 || writes != 1 {
+			t.Errorf("%d events and %d writes, want one for the network", events, writes)
+		}
+	})
+}
+
 func TestTombstonesEnd(t *testing.T) {
 	withClock(t, func(t *testing.T, app *testapp.App, _ *testapp.Tap) {
 		var told bool
@@ -155,6 +172,30 @@ func TestDeadlineBroughtForward(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		if b.Opens() {
+			t.Error("the session is live after its deadline")
+		}
+	})
+}
+
+// TestDeadlineBroughtForwardInIterate shows that this holds too if Iterate has brought it
+// forward, and the session is used afterwards.
+func TestDeadlineBroughtForwardInIterate(t *testing.T) {
+	withClock(t, func(t *testing.T, app *testapp.App, _ *testapp.Tap) {
+		b := app.SignedIn(t, "ann")
+		err := app.SCS.Iterate(t.Context(), func(ctx context.Context) error {
+			app.SCS.SetDeadline(ctx, time.Now().Add(time.Hour))
+			_, _, err := app.SCS.Commit(ctx)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute)
+		if !b.Opens() {
+			t.Error("the session has ended before its deadline")
+		}
+		time.Sleep(30 * time.Minute)
 		if b.Opens() {
 			t.Error("the session is live after its deadline")
 		}

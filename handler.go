@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Mount registers [Manager.Handler] on mux under prefix, with and without a
@@ -23,8 +25,8 @@ func (m *Manager) Mount(mux *http.ServeMux, prefix string) {
 //	DELETE prefix/{id}   revokes one of them
 //	DELETE prefix        revokes all but the current one
 //
-// An empty id is one that does not exist: DELETE prefix/ answers 404. Only with
-// an empty prefix is "/" the prefix itself.
+// An empty id is one that does not exist: DELETE prefix/ answers 404, under
+// http.StripPrefix too. Only at the root of a server is "/" the prefix itself.
 //
 // It must run under Track. Each request must pass [Manager.Guard], and each error
 // is answered as a [Problem].
@@ -38,7 +40,7 @@ func (m *Manager) Handler(prefix string) http.Handler {
 			return
 		}
 		id := strings.TrimPrefix(rest, "/")
-		isPrefix := rest == "" || prefix == "" && rest == "/"
+		isPrefix := rest == "" || prefix == "" && rest == "/" && isRoot(r)
 		switch {
 		case id == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			list.ServeHTTP(w, r)
@@ -51,6 +53,12 @@ func (m *Manager) Handler(prefix string) http.Handler {
 			revoke.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isRoot reports whether a request is for "/", and was before http.StripPrefix.
+func isRoot(r *http.Request) bool {
+	u, err := url.ParseRequestURI(r.RequestURI)
+	return err == nil && u.Path == "/"
 }
 
 // ListHandler answers GET with the caller's sessions, the current one first.
@@ -224,9 +232,24 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 		protection = new(http.CrossOriginProtection)
 	}
 	if err := protection.Check(r); err != nil {
-		_, userID := m.current(r.Context())
-		m.emit(r.Context(), Event{Kind: CrossOriginRefused, UserID: userID, SessionID: m.actorID(r.Context())})
+		m.crossOriginRefused(r)
 		return ErrCrossOrigin
 	}
 	return nil
+}
+
+// crossOriginRefused raises that a request came from another site, at most once a
+// minute for each session, or for each network of strangers: they must not fill
+// the log, nor crowd out other events.
+func (m *Manager) crossOriginRefused(r *http.Request) {
+	due := false
+	m.crossings.With(m.limiterKey(r), func(raised *time.Time) {
+		if due = time.Since(*raised) >= time.Minute; due {
+			*raised = time.Now()
+		}
+	})
+	if due {
+		_, userID := m.current(r.Context())
+		m.emit(r.Context(), Event{Kind: CrossOriginRefused, UserID: userID, SessionID: m.actorID(r.Context())})
+	}
 }

@@ -63,11 +63,7 @@ func (m *Manager) limit(r *http.Request) error {
 		return nil
 	}
 	ctx := r.Context()
-	record, userID := m.current(ctx)
-	key := "network:" + shortHash(network(m.peer(r)).String())
-	if record != nil {
-		key = "session:" + record.ID
-	}
+	key := m.limiterKey(r)
 	wait, err := m.Limiter.Allow(ctx, key)
 	if err != nil {
 		err = fmt.Errorf("revoke: rate limit: %w", err)
@@ -83,12 +79,21 @@ func (m *Manager) limit(r *http.Request) error {
 		*over = wait > 0
 	})
 	if first {
+		_, userID := m.current(ctx)
 		m.emit(ctx, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
 	}
 	if wait > 0 {
 		return &RateLimitedError{RetryAfter: wait}
 	}
 	return nil
+}
+
+// limiterKey returns the key under which a request counts.
+func (m *Manager) limiterKey(r *http.Request) string {
+	if record, _ := m.current(r.Context()); record != nil {
+		return "session:" + record.ID
+	}
+	return "network:" + shortHash(network(m.peer(r)).String())
 }
 
 // network returns what one client can be expected to have to itself: an IPv4

@@ -30,6 +30,10 @@ type Manager struct {
 	// session is signed in exactly as long as its data has such a value that is not
 	// empty and not the zero value of its type. New sets it to "userID".
 	//
+	// Elsewhere a user ID is the text of that value: String of a Stringer, the digits of
+	// an integer, a slice of bytes as it is, and an array of bytes in hexadecimal. So 7
+	// and "7" are the same user.
+	//
 	// Two managers over one store are told apart by it and by the name of their
 	// cookies; [Manager.RevokeEveryone] ends the sessions of both.
 	UserIDKey string
@@ -55,7 +59,7 @@ type Manager struct {
 	MaxPerUser int
 
 	// TouchInterval is how often the time of last use is written, at the most; the
-	// first use from another address is written at once. Under
+	// first use from another network is written at once. Under
 	// [scs.SessionManager.IdleTimeout] a session ends between IdleTimeout and
 	// IdleTimeout + TouchInterval after its last use, never before; of
 	// TouchInterval at most half the IdleTimeout counts. New sets it to one
@@ -128,18 +132,20 @@ type Manager struct {
 	hook       *queue.Queue[Event]
 	patterns   patterns
 	watch      *watch.Watch
-	limited    *recent.Map[bool]     // by the limiter's key: whether it is over the limit
-	deadTokens *recent.Map[networks] // by session: whence tokens came that open it no more
-	moves      *recent.Map[bool]     // by session and address: whether the change was raised
+	limited    *recent.Map[bool]      // by the limiter's key: whether it is over the limit
+	crossings  *recent.Map[time.Time] // by the limiter's key: when a request from another site was raised
+	deadTokens *recent.Map[networks]  // by session: whence tokens came that open it no more
+	moves      *recent.Map[bool]      // by session and network: whether the change was raised
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
 // of visitors who have not signed in stay in the store that sm has.
 //
-// It puts a router in the place of sm.Store, so set sm.Store before. Where sm
-// still has the defaults of [scs.New], it installs [Codec], which is faster and
-// reads what was stored by the default, and an ErrorFunc that answers 503
-// Service Unavailable, with nothing of the error, when a store fails.
+// It puts a router in the place of sm.Store, so set sm.Store before. If sm
+// still has the defaults of [scs.New], it installs two things: a codec that writes
+// sessions as [Codec] does, and those of visitors as the default does until
+// AdoptUntil has passed; and an ErrorFunc that answers as the API does, see
+// [ProblemOf], with nothing of the error.
 func New(sm *scs.SessionManager, st store.Store) *Manager {
 	m := &Manager{
 		UserIDKey:     defaultUserIDKey,
@@ -151,6 +157,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		watch:         watch.New(st),
 		patterns:      patterns{windows: recent.New[window](maxKeys)},
 		limited:       recent.New[bool](maxKeys),
+		crossings:     recent.New[time.Time](maxKeys),
 		deadTokens:    recent.New[networks](maxKeys),
 		moves:         recent.New[bool](maxKeys),
 	}

@@ -83,6 +83,25 @@ func TestSeasoned(t *testing.T) {
 	}
 }
 
+// TestSignInIsNoSecondProof shows that a fresh sign-in may not end an older session,
+// however long it takes to check a password.
+func TestSignInIsNoSecondProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		app.Sessions.Authorize = revoke.Seasoned(24 * time.Hour)
+		app.Handle("POST /slow", func(_ http.ResponseWriter, r *http.Request) {
+			time.Sleep(100 * time.Millisecond)
+			app.Sessions.Login(r.Context(), "ann")
+		})
+		owner, thief := app.SignedIn(t, "ann"), app.Browser(t)
+		time.Sleep(12 * time.Hour)
+		thief.Post("/slow")
+		if got := thief.Delete(testapp.APIPath); got.Status != http.StatusForbidden || !owner.Opens() {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+	})
+}
+
 func TestAuthorizeSeesTheTargets(t *testing.T) {
 	var actions []revoke.Action
 	app := testapp.New(t, store.NewMemory())
@@ -264,4 +283,25 @@ func TestReauthenticatedWithoutSession(t *testing.T) {
 	if got := b.Post("/prove"); got.Status != http.StatusUnauthorized || got.Body != "session revoked: revoked\n" {
 		t.Errorf("a user whose session was revoked: %d %q", got.Status, got.Body)
 	}
+}
+
+// TestUseIsNoProof shows that a session which is written to is not one whose user
+// has just proved who they are.
+func TestUseIsNoProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		app.Handle("POST /prove", func(_ http.ResponseWriter, r *http.Request) { app.Sessions.Reauthenticated(r.Context()) })
+		provedAt := func() time.Time { return app.List(t, "ann")[0].ProvedAt }
+		b := app.SignedIn(t, "ann")
+		proved := provedAt()
+		time.Sleep(time.Hour)
+		b.Post("/cart?put=book")
+		if got := provedAt(); !got.Equal(proved) {
+			t.Errorf("after a use an hour later the proof is %v old, not an hour", time.Since(got))
+		}
+		b.Post("/prove")
+		if got := provedAt(); !got.Equal(time.Now()) {
+			t.Errorf("after a new proof the proof is %v old", time.Since(got))
+		}
+	})
 }

@@ -15,7 +15,7 @@ import (
 //
 //	status  code                       when
 //	401     unauthenticated            there is no session
-//	401     session_revoked            the session of this very token was revoked
+//	401     session_revoked            the session of this very token was revoked, or a sign-in refused
 //	403     cross_origin               the request came from another site
 //	403     reauthentication_required  Authorize wants a new proof
 //	403     refused                    Authorize says no
@@ -33,7 +33,7 @@ type Problem struct {
 	Code      string    `json:"code"`                // stable: one of those above
 	RevokedAt time.Time `json:"revoked_at,omitzero"` // with session_revoked
 	Reason    string    `json:"reason,omitempty"`    // with session_revoked: a Reason constant
-	MaxAge    *int64    `json:"max_age,omitempty"`   // seconds, with reauthentication_required if it is known
+	MaxAge    *int64    `json:"max_age,omitempty"`   // seconds, with reauthentication_required
 	Count     *int      `json:"count,omitempty"`     // with confirmation_required
 
 	RetryAfter int64 `json:"-"` // seconds, with rate_limited: the header of that name

@@ -94,7 +94,7 @@ func (m *Manager) RevokeEveryone(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ErrNotReplicated) {
 		return err
 	}
-	m.request(ctx).hasRevokedAll(now())
+	m.request(ctx).hasRevokedAll("", now())
 	if actor != "" {
 		m.signedOut(ctx, m.request(ctx))
 	}
@@ -133,7 +133,7 @@ func (m *Manager) end(ctx context.Context, userID, reason string, revoke func(ct
 		return nil, err
 	}
 	if reason != ReasonRevoked {
-		s.hasRevokedAll(why.At)
+		s.hasRevokedAll(m.userKey(userID), why.At)
 	}
 	ended := make([]Session, len(records))
 	for i, r := range records {
@@ -157,13 +157,13 @@ func oneEnded(record store.Record, err error) ([]store.Record, error) {
 // session had ended before. If replicas may not know of the end, it counts all the
 // same, that is logged, and the error is ErrNotReplicated.
 func (m *Manager) endOne(ctx context.Context, user, id, reason string) (ended bool, err error) {
-	_, err = m.sessions.Revoke(context.WithoutCancel(ctx), user, id, store.Revocation{At: now(), Reason: reason, By: id})
+	record, err := m.sessions.Revoke(context.WithoutCancel(ctx), user, id, store.Revocation{At: now(), Reason: reason, By: id})
 	switch {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, ErrNotReplicated):
 		m.storeFailed(ctx, err)
-		return true, err
+		return record.ID != "", err
 	}
 	return false, ignoreEnded(err)
 }
@@ -172,10 +172,16 @@ func (m *Manager) endOne(ctx context.Context, user, id, reason string) (ended bo
 // that nothing of it is saved again.
 func (m *Manager) signedOut(ctx context.Context, s *request) {
 	s.leave()
+	m.forget(ctx)
 	s.end()
 	s.dropOld(ctx)
 	_ = m.sm.Destroy(ctx) // deletes nothing: the session has ended
 }
+
+// forget drops the request's data, before its session is said to have ended: a save
+// step that is under way must not take what is left for a sign-in. Destroy does not
+// do, for it keeps the data if the visitors' store fails.
+func (m *Manager) forget(ctx context.Context) { _ = m.sm.Clear(ctx) } // it never fails
 
 // actorRevoked returns the error for a request whose own session was revoked
 // while it was under way.
@@ -190,6 +196,7 @@ func (m *Manager) actorRevoked(ctx context.Context, s *request, actor *store.Rec
 		m.storeFailed(ctx, err)
 		return err
 	}
+	m.forget(ctx)
 	_ = m.sm.Destroy(ctx) // deletes nothing: the session has ended
 	return m.Err(ctx)
 }

@@ -74,9 +74,10 @@ func (m *Manager) Logout(ctx context.Context) error {
 		return failed("log out", m.sm.Destroy(ctx))
 	}
 	s.leave()
+	m.forget(ctx)
 	var err error
-	if record, _ := m.current(ctx); record != nil {
-		err = s.logOut(ctx, s.membership())
+	if at := s.membership(); at.standing == live {
+		err = s.logOut(ctx, at)
 	} else if s.came.retired != nil {
 		err = s.logOutRetired(ctx, s.came.retired)
 	}

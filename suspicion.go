@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -70,7 +71,7 @@ func (p *patterns) see(e Event, burst Burst) (suspicious Event, ok bool) {
 	case Revoked, RevokedOthers, RevokedAll:
 		reason, key = ReasonManyRevocations, e.UserID
 	case Refused:
-		reason, key, id = ReasonManyRefusals, e.UserID, e.SessionID
+		reason, key, id = ReasonManyRefusals, e.UserID, cmp.Or(e.SessionID, noID) // malformed ids count as one
 	default:
 		return Event{}, false
 	}

@@ -18,8 +18,8 @@ const (
 // A token is what the cookie of a signed-in session holds. It names its user
 // and its session, so that all of a user's sessions live together under one key.
 type token struct {
-	user   string // first 16 bytes of SHA-256 of the user ID
-	id     string // 16 random bytes: the public id
+	user   string // the user key: see userKey
+	id     string // 16 random bytes, or a hash if the session was adopted: the public id
 	secret string // the token that scs generated; in the cookie only
 }
 

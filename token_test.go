@@ -1,6 +1,7 @@
 package revoke_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -217,5 +219,46 @@ func TestTwoManagersOverOneStore(t *testing.T) {
 				t.Error("the administrator's session has ended with the user's")
 			}
 		})
+	}
+}
+
+// TestNeighboursTokenIsNone shows that scs opens no session of another manager over
+// the same store, and that Iterate ends none.
+func TestNeighboursTokenIsNone(t *testing.T) {
+	st := store.NewMemory()
+	customers, admins := testapp.Over(scs.New(), st), testapp.Over(scs.New(), st)
+	admins.SCS.Cookie.Name = "admin"
+	admins.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+		if err := admins.SCS.MergeSession(r.Context(), r.FormValue("token")); err != nil {
+			t.Error(err)
+		}
+	})
+	customer, admin := customers.SignedIn(t, "7"), admins.Browser(t)
+	admin.Post("/merge?token=" + customer.Cookie)
+	if got := admin.Get("/me"); got.Status != http.StatusUnauthorized {
+		t.Errorf("by MergeSession, customer 7 is administrator %s", got.Body)
+	}
+	stranger := admins.BrowserWith(t, customer.Cookie)
+	for range 3 {
+		if stranger.Opens() {
+			t.Error("in the cookie, customer 7 is an administrator")
+		}
+	}
+	if got := admins.Log.Count(revoke.Undecodable); got != 1 {
+		t.Errorf("%d events, want one", got)
+	}
+	ctx, err := admins.SCS.Load(t.Context(), customer.Cookie)
+	if got := admins.SCS.GetString(ctx, "userID"); err != nil || got != "" {
+		t.Errorf("by Load, customer 7 is administrator %s: %v", got, err)
+	}
+	admin = admins.SignedIn(t, "7")
+	err = admins.SCS.Iterate(t.Context(), func(ctx context.Context) error {
+		if admins.SCS.GetString(ctx, "userID") != "7" {
+			return nil
+		}
+		return admins.SCS.Destroy(ctx)
+	})
+	if err != nil || admin.Opens() || !customer.Opens() {
+		t.Errorf("Iterate: %v; administrator 7 is in: %t, customer 7: %t", err, admin.Opens(), customer.Opens())
 	}
 }

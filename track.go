@@ -15,7 +15,8 @@ import (
 // delivered all the same. Where a store fails, the response is the one of
 // [scs.SessionManager.ErrorFunc] and nothing else, and neither the session nor
 // the cookie is lost. Of several cookies of the name, the first that opens a
-// session counts.
+// session counts; after one whose session was revoked, or cannot be decoded, only a
+// session of the same user opens.
 //
 // A response sets or clears the cookie for what its own request has done, and
 // never for what others have: by the time it arrives, the browser may hold the
@@ -26,8 +27,11 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		s := &request{m: m, http: r, outer: tracked(r.Context()), began: now()}
+		if len(w.Header()) > 0 {
+			s.before = maps.Clone(w.Header())
+		}
 		w.Header().Add("Vary", "Cookie")
-		s := &request{m: m, http: r, outer: tracked(r.Context()), before: maps.Clone(w.Header()), began: now()}
 		if err := s.load(); err != nil {
 			s.fail(w, err)
 			return
@@ -90,6 +94,7 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 	}
 	clear(w.Header())
 	maps.Copy(w.Header(), s.before)
+	w.Header().Add("Vary", "Cookie")
 	for _, setCookie := range s.innerCookies() {
 		w.Header().Add("Set-Cookie", setCookie)
 	}

@@ -69,9 +69,9 @@ func (o old) state(record store.Record, err error) adoptionState {
 		return over
 	case isReserved(record):
 		return reserved
-	case record.Opens(o.tag.secret):
+	case record.Opens(o.tag.secret()):
 		return adopted
-	case record.Retired(o.tag.secret):
+	case record.Retired(o.tag.secret()):
 		return retired
 	}
 	return over
@@ -114,7 +114,7 @@ func (r *router) openOld(ctx context.Context, o old, client func() client) (stor
 			return record, store.ErrStale
 		case over:
 			r.dropOld(ctx, o.key)
-			if errors.Is(err, store.ErrRevoked) && record.Opens(o.tag.secret) {
+			if errors.Is(err, store.ErrRevoked) && record.Opens(o.tag.secret()) {
 				return record, store.ErrRevoked
 			}
 			return store.Record{}, store.ErrNotFound
@@ -177,7 +177,8 @@ func (r *router) fill(ctx context.Context, o *old, reservation store.Record, cli
 	values := maps.Clone(o.values)
 	delete(values, tagKey)
 	record := reservation
-	record.Secret, record.SeenAt, record.Client = o.tag.secret, now(), client().encode()
+	record.Secret, record.SeenAt, record.Client = o.tag.secret(), now(), client().encode()
+	record.ExpiresAt = r.m.expiry(o.deadline)
 	if record.Data, err = r.m.sm.Codec.Encode(o.deadline, values); err != nil {
 		return failed("adopt session", errEncoding(err))
 	}
@@ -246,24 +247,29 @@ func earlier(a, b time.Time) time.Time {
 // tagKey is the scs value of an old record that holds its tag.
 const tagKey = "revoke.adopted"
 
-// A tag names the session that an old record was adopted as, and the hash of the
-// secret by which the record opens it. Both come from the key that the record had
-// then, and stay: a renewal on a node of plain scs copies the tag, and the session
-// is the same under the new key.
+// A tag names the session that an old record was adopted as, and proves it. Both come
+// from the key that the record had then, and stay: a renewal on a node of plain scs
+// copies the tag, and the session is the same under the new key.
 type tag struct {
 	user, id string
-	secret   store.Hash
+	proof    store.Hash
 }
 
 // newTag returns the tag for a record that has none: the same for all requests that
-// adopt it at once. Its secret is not the hash of any token, so nobody makes a token
-// of an old key.
+// adopt it at once.
 func newTag(user, key string) tag {
 	return tag{user, shortHash("revoke: id of an old session\x00" + key), store.HashSecret("revoke: secret of an old session\x00" + key)}
 }
 
+// secret returns the hash by which the record opens its session. It is a hash of the
+// proof, so that nobody makes a tag from what the session store holds. It is not the
+// hash of any token's secret, so that nobody makes a token from an old key.
+func (t tag) secret() store.Hash {
+	return store.HashSecret("revoke: proof of an old session\x00" + string(t.proof[:]))
+}
+
 func (t tag) String() string {
-	return t.user + "." + t.id + "." + base64.RawURLEncoding.EncodeToString(t.secret[:])
+	return t.user + "." + t.id + "." + base64.RawURLEncoding.EncodeToString(t.proof[:])
 }
 
 func parseTag(text string) (t tag, ok bool) {
@@ -272,7 +278,7 @@ func parseTag(text string) (t tag, ok bool) {
 		return tag{}, false
 	}
 	t.user, t.id = parts[0], parts[1]
-	_, err := base64.RawURLEncoding.Decode(t.secret[:], []byte(parts[2]))
+	_, err := base64.RawURLEncoding.Decode(t.proof[:], []byte(parts[2]))
 	return t, err == nil
 }
 
@@ -285,5 +291,5 @@ func (r *router) writeTag(ctx context.Context, o *old) error {
 	if err != nil {
 		return errEncoding(err)
 	}
-	return r.commitVisitor(ctx, o.key, data, r.m.plainExpiry(o.deadline))
+	return r.commitVisitor(ctx, o.key, data, r.m.expiry(o.deadline))
 }

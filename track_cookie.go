@@ -51,17 +51,17 @@ const rememberKey = "__rememberMe"
 // cookieExpiry returns when the session's cookie expires in the browser; zero for
 // a cookie that goes when the browser is closed. It is the absolute timeout: the
 // idle one is the store's alone to enforce.
-func (m *Manager) cookieExpiry(ctx context.Context) time.Time {
+func (m *Manager) cookieExpiry(ctx context.Context, deadline time.Time) time.Time {
 	if !m.sm.Cookie.Persist && !m.sm.GetBool(ctx, rememberKey) {
 		return time.Time{}
 	}
-	return m.sm.Deadline(ctx)
+	return deadline
 }
 
 // rescheduled reports whether this request has changed how long the browser is to
 // keep the cookie that came.
 func (s *request) rescheduled(ctx context.Context) bool {
-	return !s.m.cookieExpiry(ctx).Equal(s.came.cookieExpires)
+	return !s.m.cookieExpiry(ctx, s.m.sm.Deadline(ctx)).Equal(s.came.cookieExpires)
 }
 
 // A commit stores what scs has encoded. The save step hands one to scs's Commit in

@@ -113,7 +113,8 @@ func (s *request) openVisitor(base context.Context, cookie string) (opened, erro
 	if err != nil {
 		return s.cannotRead(base, store.Record{}, err)
 	}
-	came := arrival{token: cookie, data: data, deadline: s.m.sm.Deadline(ctx), cookieExpires: s.m.cookieExpiry(ctx)}
+	deadline := s.m.sm.Deadline(ctx)
+	came := arrival{token: cookie, data: data, deadline: deadline, cookieExpires: s.m.cookieExpiry(ctx, deadline)}
 	if !came.deadline.After(time.Now()) {
 		return opened{}, nil
 	}
@@ -136,7 +137,7 @@ func (s *request) openOld(base context.Context, came arrival, key string) (opene
 	if err != nil {
 		return s.opensNothing(base, record, err)
 	}
-	return s.openSession(base, arrival{token: came.token, presented: o.tag.secret, old: &o}, record)
+	return s.openSession(base, arrival{token: came.token, presented: o.tag.secret(), old: &o}, record)
 }
 
 // openSession loads a session that was found.
@@ -145,14 +146,14 @@ func (s *request) openSession(base context.Context, came arrival, record store.R
 	if err != nil {
 		return s.cannotRead(base, record, err)
 	}
-	s.m.keepDeadline(ctx, record)
 	userID := s.m.userID(ctx)
-	came.id, came.data, came.deadline, came.cookieExpires = record.ID, record.Data, s.m.sm.Deadline(ctx), s.m.cookieExpiry(ctx)
+	came.id, came.data, came.deadline = record.ID, record.Data, s.m.keepDeadline(ctx, record)
+	came.cookieExpires = s.m.cookieExpiry(ctx, came.deadline)
 	switch {
 	case !came.deadline.After(time.Now()):
 		return opened{}, nil
 	case s.m.userKey(userID) != record.User:
-		s.emit(base, Event{Kind: Undecodable, SessionID: record.ID, Err: errOtherUser})
+		s.undecodable(base, record.ID, errOtherUser)
 		return opened{}, nil
 	}
 	return opened{ctx: ctx, came: came, at: membership{standing: live, record: &record, userID: userID}}, nil
@@ -165,7 +166,7 @@ func (s *request) opensNothing(ctx context.Context, record store.Record, err err
 	case errors.Is(err, store.ErrUnknownKey):
 		return opened{}, err
 	case errors.Is(err, store.ErrTampered):
-		s.emit(ctx, Event{Kind: Undecodable, SessionID: record.ID, Err: err})
+		s.undecodable(ctx, record.ID, err)
 		return opened{}, nil
 	case errors.Is(err, store.ErrRevoked):
 		s.revokedTokenUsed(record)
@@ -187,7 +188,7 @@ func (s *request) cannotRead(ctx context.Context, record store.Record, err error
 	if errors.Is(err, ErrMisconfigured) {
 		return opened{}, err
 	}
-	s.emit(ctx, Event{Kind: Undecodable, SessionID: record.ID, Err: err})
+	s.undecodable(ctx, record.ID, err)
 	return opened{unreadable: fmt.Errorf("%w: %w", errUnreadable, err), user: record.User}, nil
 }
 
@@ -209,11 +210,14 @@ func (s *request) decode(base context.Context, cookie string, data []byte) (cont
 	return ctx, nil
 }
 
-// keepDeadline gives the session the deadline that the store holds for it. Its data
-// may say another: a request that was under way when the deadline was set has saved
-// the one before.
-func (m *Manager) keepDeadline(ctx context.Context, record store.Record) {
-	if d := record.Deadline; !d.IsZero() && !d.Equal(m.sm.Deadline(ctx).Truncate(time.Microsecond)) {
-		m.sm.SetDeadline(ctx, d)
+// keepDeadline gives the session the deadline that the store holds for it, and
+// returns it. The data may say another: a request that was under way when the
+// deadline was set has saved the one before.
+func (m *Manager) keepDeadline(ctx context.Context, record store.Record) time.Time {
+	deadline := m.sm.Deadline(ctx)
+	if record.Deadline.IsZero() || record.Deadline.Equal(deadline.Truncate(time.Microsecond)) {
+		return deadline
 	}
+	m.sm.SetDeadline(ctx, record.Deadline)
+	return record.Deadline
 }

@@ -3,6 +3,7 @@ package revoke
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,14 +28,16 @@ type request struct {
 	came   arrival // fixed once the request is loaded
 	handed *handed // set around a call of scs's Load only
 
-	mu     sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
-	phase  phase
-	at     membership
-	asked  wishes
-	issued issued
-	inner  []string  // the cookies that managers inside have set
-	wrong  error     // a mistake in the program, which the save step answers with
-	began  time.Time // when a sign-in of this request began: when it arrived, or after it has revoked all
+	mu      sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
+	phase   phase
+	at      membership
+	asked   wishes
+	issued  issued
+	skipped string               // scs's key of a token from a renewal that was skipped
+	inner   []string             // the cookies that managers inside have set
+	wrong   error                // a mistake in the program, which the save step answers with
+	began   time.Time            // when it arrived
+	anew    map[string]time.Time // by user key, when a sign-in began if this request has revoked all before; "" stands for everyone
 }
 
 // An arrival is what a request came with.
@@ -235,23 +238,26 @@ func (s *request) prove(p proof) {
 }
 
 // hasRevokedAll notes that this request has revoked all sessions of a user: a
-// sign-in that it makes comes after that.
-func (s *request) hasRevokedAll(at time.Time) {
+// sign-in of that user's that it makes comes after that. An empty key stands for
+// everyone.
+func (s *request) hasRevokedAll(user string, at time.Time) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at = at.Add(time.Microsecond); at.After(s.began) {
-		s.began = at
+	if s.anew == nil {
+		s.anew = make(map[string]time.Time, 1)
 	}
+	s.anew[user] = at.Add(time.Microsecond)
 }
 
-// signInBegan returns when a sign-in of this request began.
-func (s *request) signInBegan() time.Time {
+// signInBegan returns when a sign-in of a user in this request began: when it arrived,
+// or after it has revoked all of that user's sessions.
+func (s *request) signInBegan(user string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.began
+	return slices.MaxFunc([]time.Time{s.began, s.anew[user], s.anew[""]}, time.Time.Compare)
 }
 
 // leave asks the save step to end the session and to clear the cookie. It clears
@@ -318,8 +324,17 @@ func (s *request) issue(t token) {
 	s.issued = issued{t, s.m.router.key(t.secret)}
 }
 
-// cookieOf returns the cookie that scs calls by key: the one that came, or the
-// one that was issued. Any other key is returned as it is.
+// skipRenewal notes that the token which scs has given the session in a renewal was
+// never stored: to scs it goes on as the name of the session.
+func (s *request) skipRenewal(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped = s.m.router.key(token)
+}
+
+// cookieOf returns the cookie that scs calls by key: the one that came, which a
+// renewal that was skipped has left, or the one that was issued. Any other key is
+// returned as it is.
 func (s *request) cookieOf(key string) string {
 	if s == nil {
 		return key
@@ -329,7 +344,7 @@ func (s *request) cookieOf(key string) string {
 	switch {
 	case s.issued.key != "" && s.issued.key == key:
 		return s.issued.token.String()
-	case s.came.token != "" && s.m.router.key(s.came.token) == key:
+	case s.came.token != "" && (s.skipped == key || s.m.router.key(s.came.token) == key):
 		return s.came.token
 	}
 	return key

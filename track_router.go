@@ -35,6 +35,9 @@ func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) 
 		if record, err = r.m.find(ctx, t.user, t.id, store.HashSecret(t.secret)); err != nil {
 			return nil, false, ignoreEnded(err)
 		}
+		if !r.m.owns(record) {
+			return nil, false, nil
+		}
 	} else {
 		data, found, err := r.findVisitor(ctx, key)
 		if err != nil || !found {
@@ -84,17 +87,19 @@ func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry 
 	if err != nil {
 		return failed("save session", err)
 	}
-	was := n.secret
+	was, s := n.secret, r.m.request(ctx)
 	if n.isHandle {
 		was = record.Secret
-	} else if s := r.m.request(ctx); s != nil && s.came.token != "" && r.key(s.came.token) == key {
+	} else if s != nil && s.came.token != "" && s.cookieOf(key) == s.came.token {
 		if loaded := s.membership().record; loaded != nil {
 			was = loaded.Secret // the token that came may be the one before
 		}
 	}
 	record.Secret, record.Data, record.ExpiresAt = was, data, expiry.Truncate(time.Microsecond)
-	if !deadline.Before(record.Deadline) { // else it was brought forward
-		record.Deadline = time.Time{}
+	if isAsItCame := s != nil && deadline.Equal(s.came.deadline); deadline.Before(record.Deadline) && !isAsItCame {
+		record.Deadline = deadline.Truncate(time.Microsecond)
+	} else {
+		record.Deadline = time.Time{} // the one that is stored stays
 	}
 	return failed("save session", r.m.sessions.Update(ctx, record, was))
 }
@@ -126,8 +131,8 @@ func (r *router) DeleteCtx(ctx context.Context, key string) error {
 	if ignoreEnded(err) != nil && !errors.Is(err, ErrNotReplicated) {
 		return failed("destroy session", err)
 	}
-	if n.isOld {
-		return r.deleteVisitor(ctx, key)
+	if n.old != "" {
+		return r.deleteVisitor(ctx, n.old)
 	}
 	return nil
 }
@@ -137,7 +142,7 @@ type name struct {
 	user, id string
 	userID   string     // if it is known
 	secret   store.Hash // by which the key opens it
-	isOld    bool       // the key is one of the visitors' store
+	old      string     // the key of the visitors' store, if the key is one of an old session
 	isHandle bool       // the key is one of Iterate's, and opens nothing
 }
 
@@ -148,15 +153,19 @@ func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
 	if t, ok := parseHandle(key); ok {
 		return name{user: t.user, id: t.id, isHandle: true}, true, nil
 	}
-	if t, ok := parseToken(s.cookieOf(key)); ok {
+	cookie := s.cookieOf(key)
+	if t, ok := parseToken(cookie); ok {
 		return name{user: t.user, id: t.id, secret: r.secretHash(key, t)}, true, nil
+	}
+	if cookie != key {
+		key = r.key(cookie)
 	}
 	data, found, err := r.findVisitor(ctx, key)
 	if err != nil || !found {
 		return name{}, false, err
 	}
 	o, isOld, err := r.identifyOld(key, data)
-	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret, isOld: true}, isOld, err
+	return name{user: o.tag.user, id: o.tag.id, userID: o.userID, secret: o.tag.secret(), old: key}, isOld, err
 }
 
 func (r *router) Find(token string) ([]byte, bool, error) {
@@ -188,6 +197,13 @@ func (m *Manager) find(ctx context.Context, user, id string, secret store.Hash) 
 		return record, store.ErrStale
 	}
 	return store.Record{}, store.ErrNotFound
+}
+
+// owns reports whether a session is this manager's, and not another's over the same
+// store. What cannot be decoded opens nothing anyway.
+func (m *Manager) owns(record store.Record) bool {
+	_, values, err := m.sm.Codec.Decode(record.Data)
+	return err != nil || m.userKey(m.idOf(values)) == record.User
 }
 
 // secretHash returns the hash under which a store knows a token. What scs has

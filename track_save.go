@@ -28,13 +28,14 @@ type left struct {
 //	a session          | another user or nobody | logOut, then as one of these:
 //	one, ended here    | a user                 | signIn
 //	one, ended here    | nobody                 | saveFormer
-//	one, revoked       |                        | see overruled
+//	one, revoked       |                        | see saveOverruled
 //	no session         | a user                 | signIn
 //	no session         | nobody                 | saveVisitor
 func (s *request) save(ctx context.Context) (cookie, error) {
 	if err := s.mistake(); err != nil {
 		return cookie{}, err
 	}
+	was := s.membership()
 	left, err := s.read(ctx)
 	if err != nil {
 		return cookie{}, err
@@ -44,12 +45,20 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 			return cookie{}, err
 		}
 	}
-	if clean, err := s.takeOver(ctx, left); err != nil || !clean {
-		return s.drop(left), err
+	clean, err := s.takeOver(ctx, left)
+	switch at := s.membership(); {
+	case err != nil:
+		return cookie{}, err
+	case !clean && at.standing != live && left.userID != "" && s.wishes().proof == loggedIn:
+		return cookie{}, s.refuse(ctx, left.userID, nil)
+	case !clean:
+		return s.drop(left), nil
 	}
 	switch at := s.membership(); {
 	case at.standing == live:
 		return s.saveSession(ctx, left, at)
+	case at.standing == ended && was.standing == live && left.userID == was.userID:
+		return s.drop(left), nil // a goroutine of the handler's has ended it since the data was read
 	case at.standing == overruled:
 		return s.saveOverruled(ctx, left, at)
 	case left.userID != "":
@@ -61,10 +70,15 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	}
 }
 
-// read reads what the handler has left.
+// read reads what the handler has left. If scs holds the data for unmodified, it is as
+// it came.
 func (s *request) read(ctx context.Context) (left, error) {
 	sm := s.m.sm
-	return left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: sm.Status(ctx)}, s.m.checkUserID(ctx)
+	status := sm.Status(ctx)
+	if at := s.membership(); status == scs.Unmodified && at.standing == live {
+		return left{userID: at.userID, token: s.came.token, status: status}, nil
+	}
+	return left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: status}, s.m.checkUserID(ctx)
 }
 
 // logOut ends the request's own session. If another request has ended it before,
@@ -77,7 +91,7 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 		s.end()
 		s.dropOld(ctx)
 		s.emit(ctx, Event{Kind: LoggedOut, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID, Reason: ReasonLoggedOut, Count: 1})
-	case err == nil:
+	case err == nil || errors.Is(err, ErrNotReplicated):
 		s.overrule(nil)
 	}
 	return failed("log out", err)
@@ -92,7 +106,12 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 		switch at := s.membership(); {
 		case at.standing == live && at.record.User == source.User && at.record.ID == source.ID:
 			continue
+		case at.standing == overruled && s.wishes().proof != loggedIn:
+			return true, nil // saveOverruled refuses this request, and the source stays as it is
 		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
+			if at.standing == overruled && at.userID != left.userID {
+				s.forgetLoaded(ctx)
+			}
 			s.join(&source, left.userID)
 			continue
 		}
@@ -111,16 +130,17 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 
 // signIn creates a session for a visitor who has signed in in this request. Only
 // then does it let go of the visitor's session. The sign-in began when the request
-// arrived, or after the request has revoked all: if the user's sessions were all
+// arrived, or after the request has revoked all of the user's sessions: if they were all
 // revoked since, the store refuses it.
 func (s *request) signIn(ctx context.Context, userID string) (cookie, error) {
 	if err := s.freshenToken(ctx); err != nil {
 		return cookie{}, err
 	}
-	now, deadline := now(), s.m.sm.Deadline(ctx)
+	deadline, user := s.m.sm.Deadline(ctx), s.m.userKey(userID)
+	began := s.signInBegan(user)
 	record := store.Record{
-		User: s.m.userKey(userID), ID: newID(),
-		CreatedAt: s.signInBegan(), SeenAt: now, ProvedAt: now,
+		User: user, ID: newID(),
+		CreatedAt: began, SeenAt: now(), ProvedAt: began,
 		ExpiresAt: s.m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: s.m.describedClient(s.http).encode(),
 	}

@@ -88,6 +88,32 @@ func TestRevokedDataGoesToNoOtherUser(t *testing.T) {
 	}
 }
 
+// TestRevokedDataIsNotMerged shows that a request whose session was revoked meanwhile
+// brings its data into no session of another user, who may have stolen the one.
+func TestRevokedDataIsNotMerged(t *testing.T) {
+	for _, login := range []bool{false, true} {
+		app := testapp.New(t, store.NewMemory())
+		app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) {
+			app.Sessions.RevokeAll(context.Background(), "ann")
+			if err := app.SCS.MergeSession(r.Context(), r.FormValue("token")); err != nil {
+				t.Error(err)
+			}
+			if login {
+				app.Sessions.Login(r.Context(), "bob")
+			}
+		})
+		b, source := app.SignedIn(t, "ann"), app.SignedIn(t, "bob")
+		b.Post("/cart?put=book")
+		got := b.Post("/merge?token=" + source.Cookie)
+		if login != b.Opens() || login == source.Opens() || b.Get("/cart").Body != "" || source.Get("/cart").Body != "" {
+			t.Errorf("login %t: %d; it opens %t, with %q; the source %t, with %q", login, got.Status, b.Opens(), b.Get("/cart").Body, source.Opens(), source.Get("/cart").Body)
+		}
+		if !login && got.Status != http.StatusUnauthorized {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+	}
+}
+
 // TestDataOfAnotherUser shows that a session's data cannot come to name another
 // user behind the back of the save step.
 func TestDataOfAnotherUser(t *testing.T) {
@@ -178,6 +204,65 @@ func TestDestroyAfterTheResponse(t *testing.T) {
 		if got := b.Get("/me"); got.Status != http.StatusUnauthorized || app.Log.Count(revoke.LoggedOut) != 1 {
 			t.Errorf("hashed %v: %d %q, log %s", hashed, got.Status, got.Body, app.Log)
 		}
+	}
+}
+
+// TestAfterASkippedRenewal shows that a session whose renewal was skipped can still be
+// saved and destroyed when the response is out, also one from before.
+func TestAfterASkippedRenewal(t *testing.T) {
+	for name, c := range map[string]struct{ old, hashed bool }{"": {}, "old": {old: true}, "hashed": {hashed: true}, "old, hashed": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			app := testapp.New(t, store.NewMemory())
+			app.SCS.HashTokenInStore = c.hashed
+			app.Handle("POST /late", func(w http.ResponseWriter, r *http.Request) {
+				if err := app.SCS.RenewToken(r.Context()); err != nil {
+					t.Error(err)
+				}
+				http.NewResponseController(w).Flush()
+				app.SCS.Put(r.Context(), "cart", "book")
+				if _, _, err := app.SCS.Commit(r.Context()); err != nil {
+					t.Error(err)
+				}
+				if got := app.BrowserWith(t, r.CookiesNamed("session")[0].Value).Get("/cart"); got.Body != "book" {
+					t.Errorf("saved %q", got.Body)
+				}
+				if err := app.SCS.Destroy(r.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			b := app.SignedIn(t, "ann")
+			if c.old {
+				b = app.BrowserWith(t, app.Before(t).SignedIn(t, "ann").Cookie)
+				app.BrowserWith(t, b.Cookie).Post("/renew") // whose answer is lost
+			} else {
+				b.Post("/renew")
+			}
+			b.Post("/late")
+			if b.Opens() {
+				t.Error("the session lives")
+			}
+		})
+	}
+}
+
+// TestAfterALostRenewal shows that a session whose renewal another request has made
+// first can still be destroyed when the response is out.
+func TestAfterALostRenewal(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Handle("POST /late", func(w http.ResponseWriter, r *http.Request) {
+		if err := app.SCS.RenewToken(r.Context()); err != nil {
+			t.Error(err)
+		}
+		app.BrowserWith(t, r.CookiesNamed("session")[0].Value).Post("/renew")
+		http.NewResponseController(w).Flush()
+		if err := app.SCS.Destroy(r.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	b := app.SignedIn(t, "ann")
+	b.Post("/late")
+	if b.Opens() {
+		t.Error("the session lives")
 	}
 }
 

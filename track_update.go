@@ -46,6 +46,8 @@ func (s *request) saveSession(ctx context.Context, left left, at membership) (co
 		if err := s.freshenToken(ctx); err != nil {
 			return cookie{}, err
 		}
+	} else if left.token != s.came.token {
+		s.skipRenewal(left.token)
 	}
 	if left.status != scs.Modified {
 		return s.touch(ctx, at)
@@ -79,7 +81,9 @@ func (s *request) saveSession(ctx context.Context, left left, at membership) (co
 // renewed by another request, before this one could save it.
 func (s *request) saveTooLate(ctx context.Context, left left, at membership, err error) (cookie, error) {
 	renewedElsewhere := errors.Is(err, store.ErrStale)
-	if !renewedElsewhere {
+	if renewedElsewhere {
+		s.skipRenewal(s.m.sm.Token(ctx))
+	} else {
 		s.overrule(nil)
 	}
 	switch {
@@ -138,6 +142,9 @@ func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
 	now := now()
 	moved := s.hasMoved(at)
 	if !moved && !s.isFirstUse(*at.record) && now.Sub(at.record.SeenAt) < s.m.touchInterval() {
+		if s.came.old != nil && !s.came.old.isTagged { // just adopted
+			return s.prolongOld(ctx), nil
+		}
 		return cookie{}, nil
 	}
 	err := s.m.sessions.Touch(context.WithoutCancel(ctx), at.record.User, at.record.ID, store.Touch{

@@ -61,7 +61,7 @@ func (r *router) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		if err != nil {
 			return nil, failed("iterate", err)
 		}
-		if !isReserved(record) {
+		if !isReserved(record) && r.m.owns(record) {
 			all[handle(record.User, record.ID)] = record.Data
 		}
 	}
@@ -105,12 +105,4 @@ func (r *router) forgetSignedIn(ctx context.Context) error {
 		r.m.logger().WarnContext(ctx, "revoke: some sessions of the visitors' store cannot be read, and are left there", slog.Int("count", unread))
 	}
 	return err
-}
-
-// plainExpiry returns when plain scs would have a session expire that is used now.
-func (m *Manager) plainExpiry(deadline time.Time) time.Time {
-	if idle := m.sm.IdleTimeout; idle > 0 {
-		return earlier(time.Now().Add(idle), deadline)
-	}
-	return deadline
 }

@@ -35,7 +35,7 @@ func (m *Manager) checkUserID(ctx context.Context) error {
 	}
 	v := m.sm.Get(ctx, m.UserIDKey)
 	if _, ok := formatUserID(v); !ok {
-		return fmt.Errorf("%w: the value under %q is a %T; a user ID is a string, an integer, bytes or a fmt.Stringer, or set Manager.UserID", ErrMisconfigured, m.UserIDKey, v)
+		return fmt.Errorf("revoke: %w: the value under %q is a %T; a user ID is a string, an integer, bytes or a fmt.Stringer, or set Manager.UserID", ErrMisconfigured, m.UserIDKey, v)
 	}
 	return nil
 }

@@ -16,21 +16,25 @@ var (
 	errInside        = fmt.Errorf("revoke: %w: LoadAndSave is inside Track: remove it, as Track takes its place", ErrMisconfigured)
 	errBeside        = fmt.Errorf("revoke: %w: LoadAndSave is left on a route: use Track there", ErrMisconfigured)
 	errStoreReplaced = fmt.Errorf("revoke: %w: sm.Store was replaced after New: set it before", ErrMisconfigured)
+	errNewTwice      = fmt.Errorf("revoke: %w: New was called twice over one sm.Store: make one Manager, and pass it on", ErrMisconfigured)
 	errSettingsLate  = fmt.Errorf("revoke: %w: UserIDKey or the cookie's name was changed after the first request: set them before", ErrMisconfigured)
 )
 
 // settings are what must not change once sessions are kept by it.
 type settings struct{ userIDKey, cookie string }
 
-// checkSettings returns an error if the settings have changed since the first request.
+// checkSettings returns an error if another Manager has the same store of scs, or if the
+// settings have changed since the first request.
 func (m *Manager) checkSettings() error {
-	now := settings{m.UserIDKey, m.sm.Cookie.Name}
-	first := m.first.Load()
-	if first == nil {
-		m.first.CompareAndSwap(nil, &now)
-		return nil
+	_, isOverAnother := m.router.visitors.(*router)
+	if last, ok := m.sm.Store.(*router); isOverAnother || ok && last != m.router {
+		return errNewTwice
 	}
-	if *first != now {
+	now := settings{m.UserIDKey, m.sm.Cookie.Name}
+	switch first := m.first.Load(); {
+	case first == nil:
+		m.first.CompareAndSwap(nil, &settings{now.userIDKey, now.cookie})
+	case *first != now:
 		return errSettingsLate
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
 
+	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -48,6 +49,18 @@ func TestMistakesExplainThemselves(t *testing.T) {
 		"sm.Store replaced": {
 			func(app *testapp.App) { app.SCS.Store = memstore.NewWithCleanupInterval(0) },
 			"POST /login?user=ann", "sm.Store was replaced",
+		},
+		"New twice": {
+			func(app *testapp.App) {
+				second := revoke.New(app.SCS, store.NewMemory())
+				second.Logger = app.Sessions.Logger
+				app.Handler = second.Track(app.Mux)
+			},
+			"POST /cart?put=book", "New was called twice",
+		},
+		"New twice, and the first used": {
+			func(app *testapp.App) { revoke.New(app.SCS, store.NewMemory()) },
+			"POST /login?user=ann", "New was called twice",
 		},
 		"a wrong prefix": {
 			func(app *testapp.App) { app.Mux.Handle("/other/", app.Sessions.Handler("/api/auth/sessions")) },

@@ -24,35 +24,114 @@ import (
 // root is the folder of the repository.
 const root = ".."
 
-// TestReadmeSnippetsAreCompiled shows that each piece of Go in the README stands
-// in a file that the compiler sees.
-func TestReadmeSnippetsAreCompiled(t *testing.T) {
+// TestSnippetsAreCompiled shows that each piece of Go in the documents stands in a
+// file that the compiler sees.
+func TestSnippetsAreCompiled(t *testing.T) {
 	var compiled strings.Builder
 	for _, file := range goFiles(t) {
 		compiled.WriteString(flatten(read(t, file)))
 	}
-	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(snippets) < 5 {
-		t.Fatalf("only %d snippets found", len(snippets))
-	}
-	for _, snippet := range snippets {
-		if !strings.Contains(compiled.String(), flatten(snippet[1])) {
-			t.Errorf("no compiled file has:\n%s", snippet[1])
+	found := 0
+	for _, document := range documents(t) {
+		for _, snippet := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, document), -1) {
+			found++
+			if !strings.Contains(compiled.String(), flatten(snippet[1])) {
+				t.Errorf("%s: no compiled file has:\n%s", document, snippet[1])
+			}
 		}
+	}
+	if found < 15 {
+		t.Errorf("only %d snippets found", found)
 	}
 }
 
 // flatten takes the indentation out of a text.
 func flatten(s string) string { return strings.Join(strings.Fields(s), " ") + " " }
 
-func TestReadmeLinks(t *testing.T) {
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"} {
-		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(read(t, name), -1) {
-			if _, err := os.Stat(filepath.Join(root, link[1])); err != nil {
-				t.Errorf("%s: %v", name, err)
+// TestLinks follows each link within the repository, to its heading if it names one.
+func TestLinks(t *testing.T) {
+	for _, document := range documents(t) {
+		for _, link := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(read(t, document), -1) {
+			file, heading, _ := strings.Cut(link[1], "#")
+			target := document
+			if file != "" {
+				target = path.Join(path.Dir(document), file)
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s: %v", document, err)
+			} else if heading != "" && !slices.Contains(headings(read(t, target)), heading) {
+				t.Errorf("%s: %s has no heading #%s", document, target, heading)
 			}
 		}
 	}
+}
+
+// headings returns the names under which GitHub links to the headings of a document.
+func headings(text string) (names []string) {
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// TestMistakesAreSaidSo shows that the program says of each mistake in
+// docs/mistakes.md what is said there.
+func TestMistakesAreSaidSo(t *testing.T) {
+	var program strings.Builder
+	for _, file := range goFiles(t) {
+		if path.Dir(file) == "." && !strings.HasSuffix(file, "_test.go") {
+			program.WriteString(read(t, file))
+		}
+	}
+	mistakes := regexp.MustCompile("(?m)^\\| `([^`…]+)").FindAllStringSubmatch(read(t, "docs/mistakes.md"), -1)
+	if len(mistakes) < 15 {
+		t.Errorf("only %d mistakes found", len(mistakes))
+	}
+	for _, mistake := range mistakes {
+		if !strings.Contains(program.String(), mistake[1]) {
+			t.Errorf("nothing says %q", mistake[1])
+		}
+	}
+}
+
+// TestNamesAreDocumented shows that the documents have each name that clients and
+// logs see.
+func TestNamesAreDocumented(t *testing.T) {
+	for _, c := range []struct{ what, file, pattern, document string }{
+		{"problem code", "problem.go", `code\w+ += "(\w+)"`, "docs/http-api.md"},
+		{"field of a problem", "problem.go", "json:\"(revoked_at|reason|max_age|count)", "docs/http-api.md"},
+		{"field of a session", "session.go", "json:\"(\\w+)", "docs/http-api.md"},
+		{"reason of a revocation", "event.go", `Reason\w+ += "(\w+)"`, "docs/http-api.md"},
+		{"kind of event", "event.go", `Kind = "(\w+)"`, "docs/security.md"},
+		{"reason of an alarm", "suspicion.go", `Reason\w+ += "(\w+)"`, "docs/security.md"},
+	} {
+		names := regexp.MustCompile(c.pattern).FindAllStringSubmatch(read(t, c.file), -1)
+		if len(names) < 4 {
+			t.Errorf("only %d names of a %s found", len(names), c.what)
+		}
+		text := read(t, c.document)
+		for _, name := range names {
+			if !strings.Contains(text, "`"+name[1]+"`") && !strings.Contains(text, `"`+name[1]+`":`) {
+				t.Errorf("%s does not have the %s %s", c.document, c.what, name[1])
+			}
+		}
+	}
+}
+
+// documents returns the names of all documents that a reader is led to.
+func documents(t *testing.T) (names []string) {
+	t.Helper()
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			names = append(names, filepath.ToSlash(strings.TrimPrefix(file, root+string(filepath.Separator))))
+		}
+	}
+	return names
 }
 
 const standardsFile = "docs/asvs.md"

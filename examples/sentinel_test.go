@@ -57,7 +57,7 @@ func sentinelStore() *store.Redis {
 	return st
 }
 
-// TestSentinel shows that the pool in the README follows the primary when another
+// TestSentinel shows that the pool in docs/operations.md follows the primary when another
 // takes over, and that no revocation is lost on the way.
 func TestSentinel(t *testing.T) {
 	t.Parallel()

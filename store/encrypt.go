@@ -14,8 +14,8 @@ import (
 // encrypted. User keys, ids, hashes, times, tombstones and the lengths of values
 // stay as readable as they were.
 //
-// A value is bound to its user, session and field, and Data to the hash of the
-// secret as well. Whoever can write to the inner store but has no key can neither
+// A value is bound to its user, session and field, and Data to the hashes of the
+// secrets that open the session as well. Whoever can write to the inner store but has no key can neither
 // make a value up, nor change or remove one, nor put it elsewhere; and where he
 // gives a session the hash of a secret of his own, that token opens nothing. Find
 // reports all of these as [ErrTampered]. What he can do unnoticed is to end
@@ -92,11 +92,20 @@ func (e *Encrypted) Find(ctx context.Context, user, id string) (Record, error) {
 	if err != nil {
 		return r, err
 	}
-	return e.opened(user, id, r)
+	r.User, r.ID = user, id
+	return e.opened(r)
 }
 
-// Update implements [Store].
+// Update implements [Store]. If the secret stays, it looks the session up first: the
+// inner store then keeps Prev, to which Data is bound.
 func (e *Encrypted) Update(ctx context.Context, r Record, was Hash) error {
+	if r.Secret == was {
+		kept, err := e.Find(ctx, r.User, r.ID)
+		if err != nil {
+			return err
+		}
+		r.Prev = kept.Prev
+	}
 	r, err := e.sealed(r)
 	if err != nil {
 		return fmt.Errorf("store: encrypt session: %w", err)
@@ -146,7 +155,7 @@ func (e *Encrypted) All(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for r, err := range e.inner.All(ctx) {
 			if err == nil {
-				r, err = e.opened(r.User, r.ID, r)
+				r, err = e.opened(r)
 			}
 			if !yield(r, err) || err != nil {
 				return
@@ -174,24 +183,33 @@ func Encrypts(st Store) bool {
 	}
 }
 
-// sealed returns r as the inner store keeps it. Data can be bound to the secret
-// because it is only ever written together with it; Client cannot, for Touch.
+// sealed returns r as the inner store keeps it. Data can be bound to the secrets
+// because they only ever change together with it; Client cannot, for Touch.
 func (e *Encrypted) sealed(r Record) (_ Record, err error) {
 	if r.Client, err = e.seal(r.Client, "client", r.User, r.ID); err == nil {
-		r.Data, err = e.seal(r.Data, "data", r.User, r.ID, string(r.Secret[:]))
+		r.Data, err = e.seal(r.Data, dataOf(r)...)
 	}
 	return r, err
 }
 
 // opened returns r as it was before it was sealed.
-func (e *Encrypted) opened(user, id string, r Record) (_ Record, err error) {
-	if r.Client, err = e.open(r.Client, "client", user, id); err == nil {
-		r.Data, err = e.open(r.Data, "data", user, id, string(r.Secret[:]))
+func (e *Encrypted) opened(r Record) (_ Record, err error) {
+	if r.Client, err = e.open(r.Client, "client", r.User, r.ID); err == nil {
+		r.Data, err = e.open(r.Data, dataOf(r)...)
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("store: decrypt session: %w", err)
 	}
 	return r, nil
+}
+
+// dataOf returns the place of a session's Data. What may open the session is part of it.
+func dataOf(r Record) []string {
+	place := []string{"data", r.User, r.ID, string(r.Secret[:])}
+	if r.Prev != (Hash{}) {
+		place = append(place, string(r.Prev[:]))
+	}
+	return place
 }
 
 // listed decrypts the clients of a user's records, and drops those it cannot.

@@ -894,3 +894,18 @@ func TestEncryptedRenewal(t *testing.T) {
 		}
 	}
 }
+
+// A token before a renewal opens a session as long as the newest is not used, so Data is
+// bound to both: whoever gives a session the hash of a secret of his own as the one
+// before opens nothing.
+func TestEncryptedFindsAForgedRenewal(t *testing.T) {
+	key, inner, forged := newKey(t, "key"), store.NewMemory(), store.NewMemory()
+	st := encrypted(t, inner, key)
+	signIn(t, st, diary("ann", "a"))
+	r := mustFind(t, inner, "ann", "a")
+	r.Prev, r.RenewedAt = store.HashSecret("his own"), time.Now()
+	if _, err := forged.Create(t.Context(), r, store.Limit{}); err != nil {
+		t.Fatal(err)
+	}
+	wantFindError(t, encrypted(t, forged, key), "ann", "a", store.ErrTampered)
+}

@@ -71,10 +71,10 @@ func (b *body) revoked() *Revocation {
 
 // use notes when the secret was presented, if it is the first time since a renewal.
 func (b *body) use(at time.Time) {
-	if b.rare != nil && b.rare.prev != (Hash{}) && b.rare.usedAt.IsZero() {
-		used := *b.rare
-		used.usedAt = at.UTC()
-		b.rare = &used
+	if b.rare != nil && !used(b.rare.prev, b.rare.usedAt) {
+		next := *b.rare
+		next.usedAt = at.UTC()
+		b.rare = &next
 	}
 }
 

@@ -28,7 +28,7 @@ func session(user, id string, lives time.Duration) store.Record {
 	}
 }
 
-func mustCreate(t testing.TB, m *store.Memory, records ...store.Record) {
+func mustCreate(t testing.TB, m store.Store, records ...store.Record) {
 	t.Helper()
 	for _, r := range records {
 		if _, err := m.Create(t.Context(), r, store.Limit{}); err != nil {

@@ -80,22 +80,24 @@ func (r Record) expiry() time.Time {
 	return r.ExpiresAt
 }
 
-// Opens reports whether a token's secret opens the session, or has opened the one in
-// whose place the tombstone is: its secret does, and so does the one before the last
-// renewal until the new one is used, as the answer with the new one may have been lost.
+// Opens reports whether a token's secret opens the session, or opened it until it was
+// revoked if r is its tombstone. The newest secret does. The one before the last
+// renewal does too, until the newest is used: the response that carried the newest may
+// have been lost.
 func (r Record) Opens(secret Hash) bool {
-	return r.Secret.Equal(secret) || !r.used() && r.Prev.Equal(secret)
+	return r.Secret.Equal(secret) || !used(r.Prev, r.UsedAt) && r.Prev.Equal(secret)
 }
 
 // Retired reports whether a token's secret is the one before the last renewal, and
-// opens nothing any more, as the new one was used.
+// opens the session no more, because the newest one was used. A tombstone does not know
+// it.
 func (r Record) Retired(secret Hash) bool {
-	return r.Prev != Hash{} && r.used() && r.Prev.Equal(secret)
+	return r.Prev != Hash{} && used(r.Prev, r.UsedAt) && r.Prev.Equal(secret)
 }
 
-// used returns whether the secret was presented since the last renewal, or the
-// session was never renewed.
-func (r Record) used() bool { return r.Prev == Hash{} || !r.UsedAt.IsZero() }
+// used reports whether the newest secret was presented since the last renewal, which
+// left prev. It is true if there was no renewal.
+func used(prev Hash, usedAt time.Time) bool { return prev == Hash{} || !usedAt.IsZero() }
 
 // tombstone returns what stays of r when it is revoked.
 func (r Record) tombstone(why Revocation) Record {
@@ -108,7 +110,7 @@ func (r Record) tombstone(why Revocation) Record {
 		User: r.User, ID: r.ID, Secret: r.Secret,
 		CreatedAt: r.CreatedAt, ExpiresAt: expires, Revoked: &why,
 	}
-	if !r.used() {
+	if !used(r.Prev, r.UsedAt) {
 		t.Prev = r.Prev
 	}
 	return t

@@ -125,7 +125,8 @@ type Store interface {
 	// All returns every live session of every user, with its data, in no
 	// particular order. What is live throughout comes at least once; what is
 	// created, changed or ended meanwhile comes as it was at some moment, or not at
-	// all. It holds few sessions at a time, however many there are. An error comes
+	// all. It holds few sessions at a time, however many there are, and no lock while
+	// the caller has one: the caller may call other methods meanwhile. An error comes
 	// last, and is [errors.ErrUnsupported] if the store has no way to list them.
 	All(ctx context.Context) iter.Seq2[Record, error]
 }

@@ -12,7 +12,8 @@ type Subscriber interface {
 	// session may have ended: once when the subscription stands, again when it
 	// stands anew after notices may have been lost, and after RevokeEveryone. So
 	// whoever then looks up what they watch misses nothing, and hears of some
-	// of it late. Calls to ended do not overlap. Subscribe returns when ctx is
+	// of it late. Calls to ended do not overlap, and hold up nobody who revokes,
+	// however long they take. Subscribe returns when ctx is
 	// done, and not before.
 	Subscribe(ctx context.Context, ended func(user string))
 }

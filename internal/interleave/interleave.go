@@ -6,11 +6,18 @@
 // program is run anew, from its start, and nothing is kept but the choices that
 // were made. A process is a coroutine, so that no two run at once, and nothing
 // but the choices decides what happens.
+//
+// The orders of a program grow with the factorial of its steps. If they are too many,
+// Within takes those in which few processes are interrupted, after CHESS (Musuvathi
+// and Qadeer, "Iterative context bounding for systematic testing of multithreaded
+// programs", PLDI 2007): most errors need one interruption or two.
 package interleave
 
 import (
 	"fmt"
 	"iter"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -28,12 +35,16 @@ type Result struct {
 
 // All runs a program in every order in which the steps of its processes can be
 // taken.
-func All(program Program) (result Result) {
+func All(program Program) Result { return Within(math.MaxInt, program) }
+
+// Within runs a program in every order in which a process is interrupted at most so
+// many times: another one takes the next step though it has not ended.
+func Within(interruptions int, program Program) (result Result) {
 	var choices []choice
 	var idle coroutines
 	defer idle.stop()
 	for {
-		r := execute(program, &choices, &idle)
+		r := execute(program, interruptions, &choices, &idle)
 		result.Orders++
 		if err := r.check(); err != nil {
 			result.Failed++
@@ -58,8 +69,8 @@ func (c choice) last() bool { return c.taken+1 == c.of }
 
 // execute repeats the choices that are given, and from there on makes the first
 // one, which it adds.
-func execute(program Program, choices *[]choice, idle *coroutines) *Run {
-	r := &Run{idle: idle}
+func execute(program Program, interruptions int, choices *[]choice, idle *coroutines) *Run {
+	r := &Run{idle: idle, interruptions: interruptions}
 	r.check = program(r)
 	for depth := 0; ; depth++ {
 		ready := r.ready()
@@ -81,8 +92,11 @@ type Run struct {
 	processes []*process
 	waiting   []*process // of these, in the order of their start, those that have not ended
 	running   *process
+	last      *process // that has taken a step
 	steps     []Step
 	idle      *coroutines
+
+	interruptions int // that are left
 }
 
 // A Step is what a process did from one call of [Run.Step] to the next.
@@ -137,7 +151,8 @@ func (r *Run) Since(taken int) (first, last int) {
 	return r.running.taken[taken], last
 }
 
-// ready returns the processes that have not ended.
+// ready returns the processes that may take the next step: those that have not
+// ended, or, if none may be interrupted any more, the one that took the last.
 func (r *Run) ready() []*process {
 	for len(r.processes) > 0 {
 		started := r.processes
@@ -147,11 +162,18 @@ func (r *Run) ready() []*process {
 			r.resume(p)
 		}
 	}
+	if r.interruptions == 0 && slices.Contains(r.waiting, r.last) {
+		return []*process{r.last}
+	}
 	return r.waiting
 }
 
 // take takes the next step of a process.
 func (r *Run) take(p *process) {
+	if p != r.last && slices.Contains(r.waiting, r.last) {
+		r.interruptions--
+	}
+	r.last = p
 	p.taken = append(p.taken, len(r.steps))
 	r.steps = append(r.steps, Step{p.name, p.doing})
 	r.resume(p)

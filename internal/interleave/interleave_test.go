@@ -58,6 +58,58 @@ func TestEveryOrderOnce(t *testing.T) {
 	}
 }
 
+// TestInterruptions shows that the orders with few interruptions are those, each
+// once, and all orders if there may be many.
+func TestInterruptions(t *testing.T) {
+	steps := []int{2, 2, 1}
+	program := func(seen map[string]bool) interleave.Program {
+		return func(r *interleave.Run) func() error {
+			var trace []string
+			for i, n := range steps {
+				straight(r, string(rune('a'+i)), n, &trace)
+			}
+			return func() error {
+				seen[strings.Join(trace, " ")] = true
+				return nil
+			}
+		}
+	}
+	all := make(map[string]bool)
+	interleave.All(program(all))
+	for most := range 4 {
+		want := 0
+		for story := range all {
+			if interruptions(story, steps) <= most {
+				want++
+			}
+		}
+		seen := make(map[string]bool)
+		result := interleave.Within(most, program(seen))
+		if result.Orders != want || len(seen) != want {
+			t.Errorf("at most %d interruptions: %d orders, of which %d differ, want %d", most, result.Orders, len(seen), want)
+		}
+		if most == 0 && want != 6 || most == 3 && want != len(all) {
+			t.Errorf("at most %d interruptions: %d of %d orders", most, want, len(all))
+		}
+	}
+}
+
+// interruptions counts in a story how often a process had steps left when another
+// went on.
+func interruptions(story string, steps []int) (n int) {
+	taken := make([]int, len(steps))
+	last := -1
+	for step := range strings.FieldsSeq(story) {
+		p := int(step[0] - 'a')
+		if last >= 0 && p != last && taken[last] < steps[last] {
+			n++
+		}
+		taken[p]++
+		last = p
+	}
+	return n
+}
+
 // TestProcessStartsProcess shows that the steps of a process that another one
 // starts come after its start and anywhere from there on.
 func TestProcessStartsProcess(t *testing.T) {

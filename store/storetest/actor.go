@@ -53,7 +53,7 @@ var actorCases = []testCase{
 	},
 	{
 		name: "that is live, target unknown",
-		rule: "Where the acting session is live and the target is not, Revoke returns ErrNotFound.",
+		rule: "If the acting session is live and the target is not, Revoke returns ErrNotFound.",
 		run: func(t *trial) {
 			t.have("a", "b")
 			t.revoke("b")
@@ -65,7 +65,7 @@ var actorCases = []testCase{
 	},
 	{
 		name: "that is unknown",
-		rule: "Where the acting session is not there, nothing is revoked and the error is ErrActorRevoked, whatever the target.",
+		rule: "If the acting session is not there, nothing is revoked and the error is ErrActorRevoked, whatever the target.",
 		run: func(t *trial) {
 			t.wantActorRevoked("stranger")
 			t.wantActorRevoked("stranger", t.have("a", "b")...)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -19,7 +20,7 @@ var createCases = []testCase{
 	},
 	{
 		name: "refuses the id of a live session",
-		rule: "Where a live session of the user has the id, Create returns ErrExists and changes nothing.",
+		rule: "If a live session of the user has the id, Create returns ErrExists and changes nothing.",
 		run: func(t *trial) {
 			records := t.have("a", "b", "c")
 			another := t.record("a")
@@ -33,7 +34,7 @@ var createCases = []testCase{
 	},
 	{
 		name: "refuses the id of a tombstone",
-		rule: "Where a tombstone has the id, Create returns ErrRevoked and changes nothing: a revoked session stays revoked.",
+		rule: "If a tombstone has the id, Create returns ErrRevoked and changes nothing: a revoked session stays revoked.",
 		run: func(t *trial) {
 			records := t.have("a", "b", "c")
 			t.revoke("a")
@@ -43,6 +44,19 @@ var createCases = []testCase{
 				t.wantRevoked(store.Revocation{Reason: "reason of a"}, records[0])
 				t.wantLive(records[1:]...)
 			}
+		},
+	},
+	{
+		name: "adds nothing that is live when its time has come",
+		rule: "A session is live strictly before ExpiresAt: if that, or the deadline, has come when it is created, nothing finds it.",
+		run: func(t *trial) {
+			late, later := t.record("late"), t.record("later")
+			late.ExpiresAt = time.Now().Add(-time.Minute)
+			later.Deadline = late.ExpiresAt
+			t.create(late, later)
+			t.ended(store.ErrNotFound, late, later)
+			t.wantList()
+			t.revokeAll("", store.Revocation{At: time.Now().Add(-25 * time.Hour)})
 		},
 	},
 }
@@ -75,13 +89,19 @@ func (t *trial) seen(id string, minutesAgo int) store.Record {
 var limitCases = []testCase{
 	{
 		name: "none evicts nothing",
-		rule: "Without a limit Create evicts nothing.",
+		rule: "Without a limit, which is one that is not positive, Create evicts nothing.",
 		run: func(t *trial) {
 			var records []store.Record
 			for i := range 20 {
 				records = append(records, t.seen(fmt.Sprint(i), i))
 			}
 			t.create(records...)
+			t.wantList(records...)
+			for _, none := range []int{-1, math.MinInt} {
+				r := t.record(fmt.Sprint(none))
+				t.limited(r, none)
+				records = append(records, r)
+			}
 			t.wantList(records...)
 		},
 	},
@@ -151,7 +171,7 @@ var limitCases = []testCase{
 	},
 	{
 		name: "never evicts the new session",
-		rule: "The session being created is never evicted itself, even where it was seen before all the others.",
+		rule: "The session being created is never evicted itself, even if it was seen before all the others.",
 		run: func(t *trial) {
 			a, b := t.seen("a", 20), t.seen("b", 10)
 			t.create(a, b)

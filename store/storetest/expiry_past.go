@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -47,6 +48,28 @@ var laterExpiryCases = []testCase{
 			t.until(end)
 			t.ended(store.ErrNotFound, r)
 			t.wantList()
+		},
+	},
+	{
+		name: "of tombstones makes room for others",
+		rule: "A tombstone that has expired pushes out none of the MaxTombstones that have not.",
+		run: func(t *trial) {
+			const over = 20
+			var records []store.Record
+			end := t.briefly(func(end time.Time) error {
+				records = t.more(0)
+				return errors.Join(together(over, func(i int) error {
+					r := ending(t.record(fmt.Sprint("over ", i)), end)
+					if _, err := t.Create(t.ctx, r, store.Limit{}); err != nil {
+						return err
+					}
+					_, err := t.Revoke(t.ctx, t.user, r.ID, store.Revocation{})
+					return err
+				})...)
+			})
+			t.until(end)
+			earlier := store.Revocation{At: time.Now().Add(-time.Hour), Reason: "a reason"}
+			t.revokeAll("", earlier, records...)
 		},
 	},
 	{
@@ -112,7 +135,7 @@ var laterExpiryCases = []testCase{
 	},
 	{
 		name: "ends what Once was for",
-		rule: "From Once on the id can be created again.",
+		rule: "From Once on the id can be created again, and again once.",
 		run: func(t *trial) {
 			var r store.Record
 			end := t.briefly(func(end time.Time) error {
@@ -127,8 +150,11 @@ var laterExpiryCases = []testCase{
 				return t.refused(r)
 			})
 			t.until(end)
-			again := t.have("a")[0]
-			t.wantLive(again)
+			r = t.once("a")
+			t.create(r)
+			t.revoke("a")
+			t.forget()
+			t.wantOver("Once of the second time", r)
 		},
 	},
 	{

@@ -22,6 +22,10 @@ func (s *flawed) RevokeEveryone(ctx context.Context) error {
 	if !s.is("everyone is known last") && !(s.is("RevokedEveryone is the first time") && !s.everyone.IsZero()) {
 		s.everyone = time.Now()
 	}
+	if s.is("Subscribe tells of everyone first") {
+		s.publish("", "")
+		s.gap("Subscribe tells of everyone first")
+	}
 	n, users, each := 0, make(map[string]bool), make(map[string]int)
 	for key, k := range s.kept {
 		if n++; n == 100 && s.is("RevokeEveryone stops at 100") {
@@ -45,7 +49,9 @@ func (s *flawed) RevokeEveryone(ctx context.Context) error {
 	if s.gap("everyone is known last"); s.is("everyone is known last") {
 		s.everyone = time.Now()
 	}
-	s.publish("", "")
+	if !s.is("Subscribe tells of everyone first") {
+		s.publish("", "")
+	}
 	return nil
 }
 
@@ -58,6 +64,8 @@ func (s *flawed) RevokedEveryone(ctx context.Context) (time.Time, error) {
 	switch {
 	case s.is("RevokedEveryone is now"):
 		return time.Now(), nil
+	case s.is("RevokedEveryone is 1970 at first") && s.everyone.IsZero():
+		return time.Unix(0, 0), nil
 	case s.is("RevokedEveryone is forgotten") && len(s.kept) > 0:
 		return time.Time{}, nil
 	}
@@ -72,7 +80,14 @@ func (s *flawed) All(ctx context.Context) iter.Seq2[store.Record, error] {
 					return
 				}
 			}
-			if !yield(page[i], nil) {
+			if s.is("All holds the store") {
+				s.mu.Lock()
+			}
+			goes := yield(page[i], nil)
+			if s.is("All holds the store") {
+				s.mu.Unlock()
+			}
+			if !goes {
 				return
 			}
 			if i%10 == 9 && s.is("All turns pages by number") {
@@ -104,6 +119,8 @@ func (s *flawed) page() (page []store.Record) {
 		switch {
 		case s.is("All has one user") && len(users) > 0 && !users[k.User],
 			s.is("All has 300 users") && len(users) == 300 && !users[k.User],
+			s.is("All has 1000 users") && len(users) == 1000 && !users[k.User],
+			s.is("All has 1000 of a user") && each[k.User] > 1000,
 			s.is("All has 300 of a user") && each[k.User] > 300:
 			continue
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -29,8 +30,14 @@ func (s *flawed) mark(user string, why store.Revocation) {
 			why.Until = time.Now().Add(store.TombstoneLifetime)
 		}
 	}
+	if s.is("reasons end at a NUL") {
+		why.Reason, _, _ = strings.Cut(why.Reason, "\x00")
+	}
+	if s.is("marks have By and the reason in one") {
+		why.By, why.Reason, _ = strings.Cut(why.By+":"+why.Reason, ":")
+	}
 	last, ok := s.marks[user]
-	if !ok || !time.Now().Before(last.Until) {
+	if !ok || !time.Now().Before(last.Until) && !s.is("an expired mark stays the later one") {
 		s.marks[user] = why
 		return
 	}
@@ -67,14 +74,17 @@ func (s *flawed) marked(r store.Record) error {
 	switch {
 	case !ok, !time.Now().Before(mark.Until) && !s.is("marks never expire"):
 		return nil
-	case !r.Once.IsZero() && !s.is("Create once ignores the mark"), s.is("the mark refuses every session"):
+	case !r.Once.IsZero() && !s.is("Create once ignores the mark") && !(s.is("a Once that has come is none") && r.Once.Before(time.Now())), s.is("the mark refuses every session"):
 	case r.CreatedAt.After(mark.At), s.is("what began at the mark is let through") && r.CreatedAt.Equal(mark.At):
 		return nil
 	}
 	if s.is("a refusal for the mark does not say why") {
 		return store.ErrRevoked
 	}
-	return &store.MarkedError{Mark: mark}
+	if s.refusal == nil || !s.is("returns its own marks") {
+		s.refusal = &store.MarkedError{Mark: mark}
+	}
+	return s.refusal
 }
 
 // onceKey is the key of an id that was created once.
@@ -99,13 +109,19 @@ func (s *flawed) createdOnce(r store.Record) bool {
 		return ok && (k == nil || !s.expired(k))
 	case s.is("Once is for ever"):
 		return ok
+	case s.is("a Once that has come is for ever") && time.Since(until) > 30*time.Second:
+		return ok
 	}
 	return ok && time.Now().Before(until)
 }
 
 func (s *flawed) once(r store.Record) {
+	key := s.onceKey(r.User, r.ID)
+	if _, ok := s.onces[key]; ok && s.is("the first Once stays") {
+		return
+	}
 	if !r.Once.IsZero() && !s.is("Create ignores Once") {
-		s.onces[s.onceKey(r.User, r.ID)] = r.Once
+		s.onces[key] = r.Once
 	}
 }
 
@@ -140,6 +156,18 @@ func (s *flawed) mayCreate(r store.Record) error {
 	return marked
 }
 
+// tells passes a notice on.
+func (s *flawed) tells(tell chan string, user string) {
+	if s.is("whoever revokes waits for subscribers") {
+		tell <- user
+		return
+	}
+	select {
+	case tell <- user:
+	default:
+	}
+}
+
 // publish tells subscribers of a user, or of all.
 func (s *flawed) publish(user, reason string) {
 	switch {
@@ -151,17 +179,23 @@ func (s *flawed) publish(user, reason string) {
 		user += " "
 	}
 	for _, tell := range s.tell {
-		tell <- user
+		s.tells(tell, user)
 	}
 }
 
 // Subscribe implements [store.Subscriber].
 func (s *flawed) Subscribe(ctx context.Context, ended func(user string)) {
 	tell := make(chan string, 1000)
+	if s.is("whoever revokes waits for subscribers") {
+		tell = make(chan string, 1)
+	}
 	if !s.is("Subscribe does not tell that it does") {
 		tell <- ""
 	}
 	s.mu.Lock()
+	if s.is("Subscribe has room for one") {
+		s.tell = nil
+	}
 	s.tell = append(s.tell, tell)
 	s.mu.Unlock()
 	done := ctx.Done()

@@ -19,6 +19,9 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 	if s.is("has room for 64 KB") && len(r.Data) > 1<<16 {
 		return nil, errors.New("too large")
 	}
+	if s.is("a refused Create sets Once") {
+		defer s.once(r)
+	}
 	err := s.mayCreate(r)
 	marked := errors.As(err, new(*store.MarkedError))
 	if limit > 0 && err != nil && (s.is("Create evicts before it refuses") && !marked || s.is("Create evicts before it asks for the mark") && marked) {
@@ -30,15 +33,22 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 	if limit == 0 && s.is("a limit of zero allows none") {
 		limit = 1
 	}
+	if limit < 0 && s.is("a negative limit allows none") {
+		limit = 1
+	}
 	var evicted []store.Record
-	if limit > 0 {
+	if limit > 0 && !s.is("Create evicts later") {
 		evicted = s.evict(r, limit)
+		s.gap("Create evicts first")
 	}
 	if s.is("Create drops a time") {
 		r.ProvedAt = time.Time{}
 	}
 	if s.is("Create drops the renewal") {
 		r.Prev, r.RenewedAt, r.UsedAt = store.Hash{}, time.Time{}, time.Time{}
+	}
+	if r.Prev == (store.Hash{}) && s.is("Create keeps RenewedAt with Prev only") {
+		r.RenewedAt = time.Time{}
 	}
 	if !s.is("Create ignores the deadline") {
 		r.ExpiresAt = bounded(r.ExpiresAt, r.Deadline)
@@ -48,9 +58,18 @@ func (s *flawed) Create(ctx context.Context, r store.Record, most store.Limit) (
 	if s.is("the first expiry is the deadline") && r.Deadline.IsZero() {
 		stored.Deadline = r.ExpiresAt
 	}
+	if s.is("what expires before it is created lives") && stored.ExpiresAt.Before(time.Now()) {
+		stored.ExpiresAt = time.Now().Add(time.Hour)
+	}
+	if old := s.kept[s.key(r.User, r.ID)]; old != nil && len(r.Data) == 0 && s.is("Create keeps the bytes of what was there") {
+		stored.Data = old.Data
+	}
 	k := &kept{Record: stored, rank: s.rank(stored), deadline: stored.ExpiresAt, first: stored.ExpiresAt}
 	s.kept[s.key(r.User, r.ID)] = k
 	s.users[r.User] = r.ExpiresAt
+	if s.gap("Create evicts later"); limit > 0 && s.is("Create evicts later") {
+		evicted = s.evict(r, limit)
+	}
 	if s.is("evicts the new session") && len(evicted) > 0 && r.SeenAt.Before(evicted[0].SeenAt) {
 		s.bury([]*kept{k}, store.Revocation{Reason: store.Evicted, By: r.ID})
 	}
@@ -109,7 +128,16 @@ func (s *flawed) Find(ctx context.Context, user, id string) (store.Record, error
 	}
 	defer s.mu.Unlock()
 
+	if stone, ok := s.torn[s.key(user, id)]; ok {
+		return stone, store.ErrRevoked
+	}
 	k, err := s.find(user, id)
+	if err == nil && s.is("Find reads the data later") {
+		r := s.returned(k)
+		s.gap("Find reads the data later")
+		r.Data = clone(k.Record).Data
+		return r, nil
+	}
 	switch {
 	case k == nil && s.is("Find finds expired sessions") && s.kept[s.key(user, id)] != nil:
 		return s.returned(s.kept[s.key(user, id)]), nil
@@ -129,6 +157,9 @@ func (s *flawed) List(ctx context.Context, user string) ([]store.Record, error) 
 
 	var list []store.Record
 	for _, k := range s.live(user, "") {
+		if s.gap("List reads one by one"); s.is("List reads one by one") && k.Revoked != nil {
+			continue
+		}
 		list = append(list, s.listed(k))
 	}
 	for _, k := range s.kept {
@@ -144,6 +175,9 @@ func (s *flawed) List(ctx context.Context, user string) ([]store.Record, error) 
 	}
 	if s.is("List returns a page") {
 		list = list[:min(len(list), 100)]
+	}
+	if s.is("List has 1000") {
+		list = list[:min(len(list), 1000)]
 	}
 	return list, nil
 }
@@ -195,7 +229,7 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 		return nil, err
 	}
 	s.gap("RevokeAll looks up the actor first")
-	if _, err := s.find(user, keep); err != nil && keep != "" && s.is("RevokeAll fails where there is nothing to keep") {
+	if _, err := s.find(user, keep); err != nil && keep != "" && s.is("RevokeAll fails if there is nothing to keep") {
 		return nil, err
 	}
 	switch {
@@ -210,6 +244,17 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 	if s.is("RevokeAll stops at 250") {
 		targets = targets[:min(len(targets), 250)]
 	}
+	if s.is("RevokeAll stops at 1000") {
+		targets = targets[:min(len(targets), 1000)]
+	}
+	if old := why.At; s.is("revocations of long ago end nothing") && !old.IsZero() && time.Since(old) > store.TombstoneLifetime {
+		targets = nil
+	}
+	for _, k := range s.kept {
+		if k.User == user && s.expired(k) && k.Revoked == nil && s.is("expired sessions are revoked") {
+			targets = append(targets, k)
+		}
+	}
 	if s.is("RevokeAll passes over what expires within a second") {
 		targets = slices.DeleteFunc(targets, func(k *kept) bool { return time.Until(k.ExpiresAt) < time.Second })
 	}
@@ -219,6 +264,7 @@ func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 	if !s.is("RevokeAll leaves its mark last") && !(len(targets) == 0 && s.is("RevokeAll of nothing leaves no mark")) {
 		s.mark(user, why)
 	}
+	s.gap("RevokeAll leaves its mark first")
 	defer s.forget(user, "RevokeAll leaves any number of tombstones")
 	were := s.bury(targets, why)
 	if s.gap("RevokeAll leaves its mark last"); s.is("RevokeAll leaves its mark last") {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,12 +24,16 @@ type flawed struct {
 	onces    map[[2]string]time.Time
 	everyone time.Time
 	tell     []chan string
+	torn     map[[2]string]store.Record // tombstones that Find alone knows, with a flaw
+	arrived  int                        // how many tombstones have come
+	refusal  *store.MarkedError         // the last one
 }
 
 // kept is a session or a tombstone, with what some flaws keep apart from it.
 type kept struct {
 	store.Record
 	rank, deadline, first time.Time // for eviction, for expiry, the first expiry
+	arrived               int       // as a tombstone
 }
 
 func newFlawed(flaw string) *flawed {
@@ -41,6 +44,7 @@ func newFlawed(flaw string) *flawed {
 
 func (s *flawed) wipe() {
 	s.kept, s.users = make(map[[2]string]*kept), make(map[string]time.Time)
+	s.torn = make(map[[2]string]store.Record)
 	s.marks, s.onces = make(map[string]store.Revocation), make(map[[2]string]time.Time)
 }
 
@@ -101,6 +105,8 @@ func (s *flawed) expired(k *kept) bool {
 		return !now.Before(s.users[k.User])
 	case s.is("tombstones never expire") && k.Revoked != nil:
 		return false
+	case s.is("revocations end at their time") && k.Revoked != nil && k.Revoked.At.After(now):
+		return true
 	}
 	return !now.Before(k.ExpiresAt)
 }
@@ -148,6 +154,12 @@ func (s *flawed) stored(r store.Record) store.Record {
 	}
 	if s.is("bytes are text") {
 		r.Data = bytes.ToValidUTF8(r.Data, []byte("?"))
+	}
+	if s.is("times of a renewal begin in 1970") && !r.RenewedAt.IsZero() && r.RenewedAt.Before(time.Unix(0, 0)) {
+		r.RenewedAt = time.Unix(0, 0)
+	}
+	if s.is("deadlines in 64 bits of nanoseconds") && !r.Deadline.IsZero() {
+		r.Deadline = time.Unix(0, r.Deadline.UnixNano())
 	}
 	for _, t := range []*time.Time{&r.CreatedAt, &r.SeenAt, &r.ProvedAt, &r.ExpiresAt} {
 		switch {
@@ -200,87 +212,7 @@ func clone(r store.Record) store.Record {
 	return r
 }
 
-// bury turns sessions into tombstones, and returns what they were.
-func (s *flawed) bury(sessions []*kept, why store.Revocation) (were []store.Record) {
-	if why.At.IsZero() && !s.is("the zero time is not now") {
-		why.At = time.Now()
-	}
-	why.Until = time.Time{}
-	for _, k := range sessions {
-		s.gap("RevokeAll goes one by one")
-		were = append(were, s.listed(k))
-		if s.is("Revoke forgets") {
-			delete(s.kept, s.key(k.User, k.ID))
-			continue
-		}
-		k.Record = s.tombstone(k, why)
-		k.deadline = k.ExpiresAt
-		if s.is("Revoke returns the tombstone") {
-			were[len(were)-1] = s.returned(k)
-		}
-	}
-	if len(sessions) > 0 {
-		s.publish(sessions[0].User, why.Reason)
-	}
-	return were
-}
-
-func (s *flawed) tombstone(k *kept, why store.Revocation) store.Record {
-	stone := store.Record{User: k.User, ID: k.ID, Secret: k.Secret, CreatedAt: k.CreatedAt, Revoked: &why}
-	stone.ExpiresAt = why.At.Add(store.TombstoneLifetime)
-	ends := k.ExpiresAt
-	if s.is("tombstones go by the first expiry") {
-		ends = k.first
-	}
-	if ends.Before(stone.ExpiresAt) && !s.is("tombstones last a day") || s.is("tombstones last as long as sessions") {
-		stone.ExpiresAt = ends
-	}
-	if k.UsedAt.IsZero() && !s.is("tombstones lose Prev") || s.is("tombstones keep Prev") {
-		stone.Prev = k.Prev
-	}
-	switch {
-	case s.is("tombstones keep the client"):
-		stone.Client = k.Client
-	case s.is("tombstones keep the time last seen"):
-		stone.SeenAt = k.SeenAt
-	case s.is("tombstones keep the renewal"):
-		stone.RenewedAt = k.RenewedAt
-	case s.is("tombstones lose the sign-in"):
-		stone.CreatedAt = time.Time{}
-	}
-	return stone
-}
-
-// forget keeps the number of a user's tombstones down.
-func (s *flawed) forget(user, flaw string) {
-	if s.is(flaw) {
-		return
-	}
-	var stones []*kept
-	for _, k := range s.kept {
-		if k.User == user && k.Revoked != nil && !s.expired(k) {
-			stones = append(stones, k)
-		}
-	}
-	slices.SortFunc(stones, func(a, b *kept) int { return a.Revoked.At.Compare(b.Revoked.At) })
-	if s.is("forgets the newest tombstones") {
-		slices.Reverse(stones)
-	}
-	for _, k := range stones[:max(0, len(stones)-store.MaxTombstones)] {
-		delete(s.kept, s.key(k.User, k.ID))
-		if s.is("marks are forgotten with tombstones") {
-			delete(s.marks, k.User)
-		}
-		if s.is("Once is forgotten with tombstones") {
-			delete(s.onces, s.key(k.User, k.ID))
-		}
-	}
-	if s.is("marks go with the last session") && len(s.live(user, "")) == 0 {
-		maps.DeleteFunc(s.marks, func(u string, _ store.Revocation) bool { return u == user })
-	}
-}
-
-// acts returns an error where the acting session is not live.
+// acts returns an error if the acting session is not live.
 func (s *flawed) acts(user, by string) error {
 	k, err := s.find(user, by)
 	switch {

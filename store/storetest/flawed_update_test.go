@@ -44,11 +44,16 @@ func (s *flawed) Update(ctx context.Context, r store.Record, was store.Hash) err
 	}
 	next := s.stored(r)
 	s.carryRenewal(&next, k.Record)
-	s.carryDeadline(&next, k.Record)
+	if s.gap("Update looks first whether it was used"); s.is("Update looks first whether it was used") && k.Secret != was {
+		return store.ErrStale
+	}
+	old := k.Record
+	s.gap("Update looks first at the deadline")
+	s.carryDeadline(&next, old)
 	switch {
 	case s.is("Update keeps a time"):
 		next.ProvedAt = k.ProvedAt
-	case s.is("Update keeps bytes where it is given none") && len(next.Data) == 0:
+	case s.is("Update keeps bytes if it is given none") && len(next.Data) == 0:
 		next.Data = k.Data
 	case s.is("Update keeps the secret"):
 		next.Secret = k.Secret
@@ -89,7 +94,7 @@ func (s *flawed) carryRenewal(next *store.Record, was store.Record) {
 			next.Prev = was.Prev
 		case s.is("Update with another secret clears UsedAt"):
 			next.UsedAt = time.Time{}
-		case s.is("Update keeps the renewal where it is given none") && given.Prev == store.Hash{}:
+		case s.is("Update keeps the renewal if it is given none") && given.Prev == store.Hash{}:
 			next.Prev, next.RenewedAt, next.UsedAt = was.Prev, was.RenewedAt, was.UsedAt
 		}
 		return
@@ -112,7 +117,7 @@ func (s *flawed) carryRenewal(next *store.Record, was store.Record) {
 // carryDeadline gives an update the deadline that it keeps, and bounds its expiry.
 func (s *flawed) carryDeadline(next *store.Record, was store.Record) {
 	given := next.Deadline
-	keeps := given.IsZero() && !s.is("Update without a deadline clears it") ||
+	keeps := given.IsZero() && !s.is("Update without a deadline clears it") && !(s.is("a zero time of another place is none") && given != time.Time{}) ||
 		s.is("Update keeps the deadline") && !was.Deadline.IsZero() ||
 		s.is("deadlines are not put off") && !was.Deadline.IsZero() && given.After(was.Deadline) ||
 		s.is("deadlines are not brought forward") && given.Before(was.Deadline)
@@ -140,6 +145,9 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 		s.kept[s.key(user, id)] = &kept{Record: store.Record{User: user, ID: id, SeenAt: t.SeenAt, ExpiresAt: t.ExpiresAt}}
 		return nil
 	case k != nil && err != nil && s.is("Touch brings back"):
+	case k != nil && err != nil && s.is("Touch uses a tombstone") && k.Secret == t.Secret:
+		k.Prev = store.Hash{}
+		return err
 	case k != nil && err != nil && s.is("Touch does not know tombstones"):
 		return store.ErrNotFound
 	case err != nil:
@@ -149,6 +157,11 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	s.gap("Touch writes back what it read")
 	if !s.is("Touch writes back what it read") {
 		next = k.Record
+	}
+	deadline := next.Deadline
+	if s.gap("Touch looks first at the deadline"); s.is("Touch looks first at the deadline") {
+		next = k.Record
+		next.Deadline = deadline
 	}
 	beyond := !next.Deadline.IsZero() && t.ExpiresAt.After(next.Deadline)
 	if s.is("Touch moves to the deadline") && !next.Deadline.IsZero() {
@@ -172,10 +185,14 @@ func (s *flawed) Touch(ctx context.Context, user, id string, t store.Touch) erro
 	if seen {
 		next.SeenAt = t.SeenAt
 	}
+	if s.is("Touch writes field by field") {
+		k.SeenAt = next.SeenAt
+		s.gap("Touch writes field by field")
+	}
 	if expires {
 		next.ExpiresAt = t.ExpiresAt
 	}
-	if t.Client != nil && !(s.is("Touch keeps the client where the new one is empty") && len(t.Client) == 0) || s.is("Touch clears the client") {
+	if t.Client != nil && !(s.is("Touch keeps the client if the new one is empty") && len(t.Client) == 0) || s.is("Touch clears the client") {
 		next.Client = s.stored(store.Record{Client: t.Client}).Client
 	}
 	if s.is("Touch loses the data") {

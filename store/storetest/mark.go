@@ -14,7 +14,7 @@ func (t *trial) began(id string, at time.Time) store.Record {
 	return r
 }
 
-// markAll leaves a mark where there is nothing to revoke but these.
+// markAll leaves a mark if there is nothing to revoke but these.
 func (t *trial) markAll(keep string, why store.Revocation, ends ...store.Record) {
 	t.Helper()
 	were, err := t.RevokeAll(t.ctx, t.user, keep, why)
@@ -92,13 +92,15 @@ var markCases = []testCase{
 	},
 	{
 		name: "refuses every id that is created once",
-		rule: "While there is a mark, Create refuses a session with Once, whenever it began.",
+		rule: "While there is a mark, Create refuses a session with Once, be that past, whenever it began; and Once counts for a session only that was created.",
 		run: func(t *trial) {
 			why := store.Revocation{At: time.Now().Add(-time.Hour), Reason: "a reason"}
 			t.markAll("", why)
 			r := t.record("once")
-			r.Once = time.Now().Add(time.Hour)
-			t.wantMarked(why, r)
+			for _, once := range []time.Duration{time.Hour, -time.Minute} {
+				r.Once = time.Now().Add(once)
+				t.wantMarked(why, r, r)
+			}
 			r.Once = time.Time{}
 			t.create(r)
 		},
@@ -152,6 +154,18 @@ var markCases = []testCase{
 			why.By = "a"
 			t.markAll("a", why)
 			t.wantMarked(why, between)
+		},
+	},
+	{
+		name: "that has expired is none",
+		rule: "A mark that has expired is not the later one of two: another takes its place, also one of an earlier time.",
+		run: func(t *trial) {
+			now := time.Now().Truncate(time.Microsecond)
+			t.markAll("", store.Revocation{At: now, Until: now.Add(-time.Minute), Reason: "over"})
+			why := store.Revocation{At: now.Add(-time.Hour), Reason: "a reason"}
+			t.markAll("", why)
+			t.wantMarked(why, t.began("before", why.At))
+			t.create(t.began("after", why.At.Add(time.Microsecond)))
 		},
 	},
 	{

@@ -58,6 +58,31 @@ var onceCases = []testCase{
 		},
 	},
 	{
+		name: "counts for what was created",
+		rule: "A Create that is refused, and one whose Once has come, leave nothing that stands in the way of the id later.",
+		run: func(t *trial) {
+			for name, once := range map[string]time.Duration{"that was refused": time.Hour, "that has come": -time.Minute} {
+				t.user = newUser()
+				r := t.record("a")
+				if once < 0 {
+					r.Once = time.Now().Add(once)
+				}
+				t.create(r)
+				again := r
+				again.Once = time.Now().Add(once)
+				_, err := t.Create(t.ctx, again, store.Limit{})
+				t.wantError("Create of a live session", err, store.ErrExists)
+				t.revoke("a")
+				_, err = t.Create(t.ctx, again, store.Limit{})
+				t.wantError("Create of a revoked session", err, store.ErrRevoked)
+				t.forget()
+				if _, err = t.Create(t.ctx, r, store.Limit{}); err != nil {
+					t.Fatalf("Create of an id after one with a Once %s returned the error %v", name, err)
+				}
+			}
+		},
+	},
+	{
 		name: "is not returned",
 		rule: "Stores do not return Once, and what it was for is in no list.",
 		run: func(t *trial) {

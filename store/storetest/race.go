@@ -219,10 +219,15 @@ var raceCases = []testCase{
 				errs := together(2, func(i int) error {
 					if i == 0 {
 						defer done.Store(true)
-						for range 10 {
-							if err := errors.Join(t.Update(t.ctx, two, one.Secret), t.Update(t.ctx, one, two.Secret)); err != nil {
+						for n := range 20 {
+							next, was := two, one
+							if n%2 == 1 {
+								next, was = one, two
+							}
+							if err := t.Update(t.ctx, next, was.Secret); err != nil {
 								return err
 							}
+							linger()
 						}
 						return nil
 					}

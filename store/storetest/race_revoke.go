@@ -28,7 +28,7 @@ var revokeRaceCases = []testCase{
 	},
 	{
 		name: "of a revocation with writes",
-		rule: "No update and no touch brings a revoked session back, also where they were under way when it was revoked.",
+		rule: "No update and no touch brings a revoked session back, also if they were under way when it was revoked.",
 		run: func(t *trial) {
 			t.rounds(func() {
 				r := t.have("a")[0]

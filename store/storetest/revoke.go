@@ -41,10 +41,10 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "leaves a tombstone",
-		rule: "A tombstone says when, why and by which session, and keeps the session's names, secret hash and sign-in time, and nothing else.",
+		rule: "A tombstone says when, why and by which session, and keeps the session's names, secret hash and sign-in time, and nothing else; Until is not for it.",
 		run: func(t *trial) {
 			records := t.have("a", "b")
-			why := store.Revocation{At: time.Now().Add(-time.Hour).Truncate(time.Microsecond), Reason: "a reason", By: "b"}
+			why := store.Revocation{At: time.Now().Add(-time.Hour).Truncate(time.Microsecond), Reason: "a reason", By: "b", Until: time.Now().Add(48 * time.Hour)}
 			if _, err := t.Revoke(t.ctx, t.user, "a", why); err != nil {
 				t.Fatalf("Revoke of a live session: %v", err)
 			}
@@ -53,11 +53,35 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "stands for now",
-		rule: "Where a Revocation has no time, the session was revoked now.",
+		rule: "If a Revocation has no time, the session was revoked now.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			t.revoke("a")
 			t.wantRevoked(store.Revocation{Reason: "reason of a"}, r)
+		},
+	},
+	{
+		name: "takes effect at once",
+		rule: "Whatever time a Revocation has, the session ends now, and its tombstone lasts until TombstoneLifetime after that time.",
+		run: func(t *trial) {
+			for _, at := range []time.Duration{time.Hour, -time.Hour, -25 * time.Hour} {
+				t.user = newUser()
+				a, b := t.record("a"), t.record("b")
+				a.ExpiresAt = time.Now().Add(1000 * time.Hour)
+				b.ExpiresAt = a.ExpiresAt
+				t.create(a, b)
+				why := store.Revocation{At: time.Now().Add(at), Reason: "a reason"}
+				was, err := t.Revoke(t.ctx, t.user, "a", why)
+				t.wantError("Revoke of a live session", err, nil)
+				t.wantListed("Revoke", []store.Record{was}, a)
+				t.markAll("", why, b)
+				if at > -store.TombstoneLifetime {
+					t.wantRevoked(why, a, b)
+				} else {
+					t.ended(store.ErrNotFound, a, b)
+				}
+				t.wantList()
+			}
 		},
 	},
 	{
@@ -74,7 +98,7 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "of the unknown",
-		rule: "Revoke returns ErrNotFound where the user has no such session, and leaves no tombstone there.",
+		rule: "Revoke returns ErrNotFound if the user has no such session, and leaves no tombstone there.",
 		run: func(t *trial) {
 			for range 2 {
 				_, err := t.Revoke(t.ctx, t.user, "unknown", store.Revocation{})
@@ -89,7 +113,7 @@ var revokeCases = []testCase{
 	},
 	{
 		name: "of the revoked",
-		rule: "Revoke returns ErrNotFound where the session was revoked already, and the tombstone keeps the first reason.",
+		rule: "Revoke returns ErrNotFound if the session was revoked already, and the tombstone keeps the first reason.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			t.revoke("a")
@@ -125,7 +149,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "keeps none",
-		rule: "Where keep is empty, RevokeAll revokes all the user's live sessions.",
+		rule: "If keep is empty, RevokeAll revokes all the user's live sessions.",
 		run: func(t *trial) {
 			records := t.have("a", "b", "c", "d")
 			why := store.Revocation{At: time.Now().Add(-time.Minute), Reason: "a reason"}
@@ -136,7 +160,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "keeps what is not there",
-		rule: "Where keep names no live session of the user, RevokeAll revokes all the user's live sessions.",
+		rule: "If keep names no live session of the user, RevokeAll revokes all the user's live sessions.",
 		run: func(t *trial) {
 			t.have("another's")
 			t.user = newUser()
@@ -151,7 +175,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "of nothing",
-		rule: "Where there is nothing to revoke, RevokeAll returns no records and no error.",
+		rule: "If there is nothing to revoke, RevokeAll returns no records and no error.",
 		run: func(t *trial) {
 			t.revokeAll("", store.Revocation{})
 			t.revokeAll("a", store.Revocation{})
@@ -168,11 +192,7 @@ var revokeAllCases = []testCase{
 		name: "of many",
 		rule: "RevokeAll revokes all the user's live sessions, however many there are, and a tombstone that is forgotten brings none back.",
 		run: func(t *trial) {
-			var records []store.Record
-			for i := range 300 {
-				records = append(records, t.record(fmt.Sprint(i)))
-			}
-			t.create(records...)
+			records := t.many(1200)
 			were, err := t.RevokeAll(t.ctx, t.user, "7", store.Revocation{By: "7"})
 			if err != nil {
 				t.Fatalf("RevokeAll: %v", err)
@@ -184,7 +204,7 @@ var revokeAllCases = []testCase{
 	},
 	{
 		name: "concerns one user",
-		rule: "Sessions of other users stay as they are, also where their ids are the same.",
+		rule: "Sessions of other users stay as they are, also if their ids are the same.",
 		run: func(t *trial) {
 			others := t.have("a", "b", "c")
 			t.user = newUser()

@@ -37,6 +37,7 @@ func (t *trial) wantSame(call string, got, want store.Record) {
 		check(sameTime(g.At, w.At), "Revoked.At", g.At, w.At)
 		check(g.Reason == w.Reason, "Revoked.Reason", g.Reason, w.Reason)
 		check(g.By == w.By, "Revoked.By", g.By, w.By)
+		check(g.Until.IsZero(), "Revoked.Until", g.Until, time.Time{})
 	default:
 		check(g == w, "Revoked", g, w)
 	}

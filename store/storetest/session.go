@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -10,7 +9,7 @@ import (
 var findCases = []testCase{
 	{
 		name: "of the unknown",
-		rule: "Find returns ErrNotFound where the user has no such session.",
+		rule: "Find returns ErrNotFound if the user has no such session.",
 		run: func(t *trial) {
 			t.wantNotFound("a")
 			t.have("a")
@@ -21,7 +20,7 @@ var findCases = []testCase{
 	},
 	{
 		name: "of a tombstone",
-		rule: "Where there is a tombstone, Find returns it and ErrRevoked.",
+		rule: "If there is a tombstone, Find returns it and ErrRevoked.",
 		run: func(t *trial) {
 			records := t.have("a", "b")
 			why := store.Revocation{At: time.Now().Add(-time.Minute), Reason: "a reason", By: "b"}
@@ -97,7 +96,7 @@ var updateCases = []testCase{
 	},
 	{
 		name: "refuses another secret",
-		rule: "Where the session's secret hash is not the one named, Update returns ErrStale and changes nothing.",
+		rule: "If the session's secret hash is not the one named, Update returns ErrStale and changes nothing.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			next := renewed(r)
@@ -116,7 +115,7 @@ var updateCases = []testCase{
 	},
 	{
 		name: "never creates",
-		rule: "Where there is no such session, Update returns ErrNotFound and creates none.",
+		rule: "If there is no such session, Update returns ErrNotFound and creates none.",
 		run: func(t *trial) {
 			for range 2 { // a user who has nothing, and one who has something
 				r := t.record("unknown")
@@ -133,7 +132,7 @@ var updateCases = []testCase{
 	},
 	{
 		name: "never brings back",
-		rule: "Where the session was revoked, Update returns ErrRevoked, whatever secret hash it names, and the tombstone stays.",
+		rule: "If the session was revoked, Update returns ErrRevoked, whatever secret hash it names, and the tombstone stays.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			t.revoke("a")
@@ -203,7 +202,7 @@ var touchCases = []testCase{
 	},
 	{
 		name: "never creates",
-		rule: "Where there is no such session, Touch returns ErrNotFound and creates none.",
+		rule: "If there is no such session, Touch returns ErrNotFound and creates none.",
 		run: func(t *trial) {
 			for range 2 {
 				r := t.record("unknown")
@@ -219,7 +218,7 @@ var touchCases = []testCase{
 	},
 	{
 		name: "never brings back",
-		rule: "Where the session was revoked, Touch returns ErrRevoked and the tombstone stays as it is.",
+		rule: "If the session was revoked, Touch returns ErrRevoked and the tombstone stays as it is.",
 		run: func(t *trial) {
 			r := t.have("a")[0]
 			t.revoke("a")
@@ -234,7 +233,7 @@ var touchCases = []testCase{
 var listCases = []testCase{
 	{
 		name: "of nothing",
-		rule: "Where the user has no sessions, List returns no records and no error.",
+		rule: "If the user has no sessions, List returns no records and no error.",
 		run: func(t *trial) {
 			t.wantList()
 			t.have("a")
@@ -266,12 +265,7 @@ var listCases = []testCase{
 		run: func(t *trial) {
 			t.have("a", "b", "another's")
 			t.user = newUser()
-			var records []store.Record
-			for i := range 300 {
-				records = append(records, t.record(fmt.Sprint(i)))
-			}
-			t.create(records...)
-			t.wantList(records...)
+			t.wantList(t.many(1200)...)
 		},
 	},
 }

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,14 +21,17 @@ type listener struct {
 	overlaps atomic.Bool
 }
 
-// listen subscribes, and waits until the subscription stands. It leaves the case out
-// if the store does not tell when sessions end.
-func (t *trial) listen() *listener {
+// lacksSubscribe reports that the store does not tell when sessions end.
+func lacksSubscribe(_ context.Context, st store.Store) bool {
+	_, ok := st.(store.Subscriber)
+	return !ok
+}
+
+// listen subscribes, and waits until the subscription stands. What is done when the
+// store tells of a user may be given.
+func (t *trial) listen(when ...func(user string)) *listener {
 	t.Helper()
-	subscriber, ok := t.Store.(store.Subscriber)
-	if !ok {
-		t.Skip("the store is no Subscriber")
-	}
+	subscriber := t.Store.(store.Subscriber)
 	ctx, cancel := context.WithCancel(t.ctx)
 	l := &listener{told: make(chan string, 1000), cancel: cancel, returned: make(chan struct{})}
 	var busy atomic.Bool
@@ -35,6 +40,9 @@ func (t *trial) listen() *listener {
 		subscriber.Subscribe(ctx, func(user string) {
 			if !busy.CompareAndSwap(false, true) {
 				l.overlaps.Store(true)
+			}
+			for _, f := range when {
+				f(user)
 			}
 			l.told <- user
 			time.Sleep(time.Millisecond)
@@ -118,6 +126,85 @@ var subscribeCases = []testCase{
 			t.revokeEveryone()
 			t.wantTold(l, "of RevokeEveryone", "")
 			t.end(l)
+		},
+	},
+	{
+		name: "tells when it is over",
+		rule: "Subscribe tells after sessions have ended: whoever then looks them up finds none of them live.",
+		run: func(t *trial) {
+			var mu sync.Mutex
+			last := make(map[string]error) // what the last look-up on a notice said
+			watched := make(map[string]bool)
+			l := t.listen(func(string) {
+				mu.Lock()
+				defer mu.Unlock()
+				for user := range watched {
+					_, last[user] = t.Find(t.ctx, user, "a")
+				}
+			})
+			for name, end := range map[string]func(){
+				"Revoke":         func() { t.revoke("a") },
+				"RevokeAll":      func() { t.markAllBut("", "a") },
+				"Create":         func() { t.limitedTo(1, "new") },
+				"RevokeEveryone": func() { t.revokeEveryone() },
+			} {
+				t.user = newUser()
+				t.have("a")
+				t.settle(l)
+				mu.Lock()
+				watched[t.user] = true
+				mu.Unlock()
+				end()
+				t.within("a notice after "+name+", on which the session is not found live,", func() error {
+					for {
+						mu.Lock()
+						err := last[t.user]
+						mu.Unlock()
+						if errors.Is(err, store.ErrRevoked) || errors.Is(err, store.ErrNotFound) {
+							return nil
+						}
+						select {
+						case <-l.told:
+						case <-time.After(patience):
+							return errors.New("the last notice came while the session was live")
+						}
+					}
+				})
+			}
+			t.end(l)
+		},
+	},
+	{
+		name: "tells all who listen",
+		rule: "Every subscription is told, and one that has ended or is busy keeps nothing from the others, nor from those who revoke.",
+		run: func(t *trial) {
+			gone := t.listen()
+			t.end(gone)
+			release, busy := make(chan struct{}), t.user
+			slow := t.listen(func(user string) {
+				if user == busy {
+					<-release
+				}
+			})
+			defer t.end(slow)
+			defer close(release)
+			one, two := t.listen(), t.listen()
+			t.within("Revoke while a subscriber is busy", func() error {
+				for range 20 {
+					r := t.record(newUser())
+					if _, err := t.Create(t.ctx, r, store.Limit{}); err != nil {
+						return err
+					}
+					if _, err := t.Revoke(t.ctx, r.User, r.ID, store.Revocation{}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			t.wantTold(one, "of Revoke", t.user)
+			t.wantTold(two, "of Revoke", t.user)
+			t.end(one)
+			t.end(two)
 		},
 	},
 	{

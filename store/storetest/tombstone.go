@@ -106,6 +106,26 @@ var tombstoneCases = []testCase{
 		},
 	},
 	{
+		name: "is forgotten by its time",
+		rule: "The oldest revocations are those whose time is earliest, in whatever order they came.",
+		run: func(t *trial) {
+			records := t.more(3)
+			start := time.Now().Add(-time.Hour)
+			at := func(i int) time.Time { return start.Add(time.Duration(i*37%len(records)) * time.Second) }
+			for i, r := range records {
+				_, err := t.Revoke(t.ctx, t.user, r.ID, store.Revocation{At: at(i), Reason: "a reason"})
+				t.wantError("Revoke of a live session", err, nil)
+			}
+			for i, r := range records {
+				if at(i).Before(start.Add(3 * time.Second)) {
+					t.wantNotFound(r.ID)
+				} else {
+					t.wantRevoked(store.Revocation{At: at(i), Reason: "a reason"}, r)
+				}
+			}
+		},
+	},
+	{
 		name: "is forgotten after RevokeAll",
 		rule: "RevokeAll leaves MaxTombstones tombstones of one user at most, those of earlier revocations included; a forgotten session stays dead.",
 		run: func(t *trial) {

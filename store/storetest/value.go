@@ -61,7 +61,7 @@ var valueCases = []testCase{
 	},
 	{
 		name: "user keys of odd bytes",
-		rule: "A user key is any non-empty string to a store, and users are apart, also where ids are the same or keys look alike.",
+		rule: "A user key is any non-empty string to a store, and users are apart, also if ids are the same or keys look alike.",
 		run: func(t *trial) {
 			var records []store.Record
 			base := t.user
@@ -92,7 +92,7 @@ var valueCases = []testCase{
 	},
 	{
 		name: "names that run into each other",
-		rule: "Where the user key ends and the id begins makes a difference: two pairs that spell the same are two sessions.",
+		rule: "If the user key ends and the id begins makes a difference: two pairs that spell the same are two sessions.",
 		run: func(t *trial) {
 			base := t.user
 			for _, between := range []string{"", ":", ".", "/", "|", "-", " ", "\x00", "}:"} {
@@ -140,6 +140,25 @@ var valueCases = []testCase{
 		},
 	},
 	{
+		name: "reasons of odd bytes",
+		rule: "Reason and By are any strings to a store, on tombstones and on marks.",
+		run: func(t *trial) {
+			base := t.user
+			for i, reason := range oddNames {
+				t.user = base + reason
+				by := oddNames[(i+1)%len(oddNames)]
+				records := t.have(by, "another")
+				why := store.Revocation{Reason: reason, By: by}
+				t.revokeAll("", why, records...)
+				t.wantMarked(why, t.began("b", time.Time{}))
+			}
+			t.user = newUser()
+			r := t.have("a")[0]
+			t.revokeAll("", store.Revocation{By: "a"}, r)
+			t.wantMarked(store.Revocation{By: "a"}, t.began("b", time.Time{}))
+		},
+	},
+	{
 		name: "much data",
 		rule: "A session holds a megabyte of data.",
 		run: func(t *trial) {
@@ -174,7 +193,11 @@ var valueCases = []testCase{
 				r := t.record("a")
 				r.User = newUser()
 				r.CreatedAt, r.SeenAt, r.ProvedAt = at, times[(i+1)%len(times)], times[(i+2)%len(times)]
+				r.Prev, r.RenewedAt, r.UsedAt = store.HashSecret("before"), times[(i+3)%len(times)], times[(i+4)%len(times)]
 				r.ExpiresAt = end.Add(-time.Duration(i) * time.Microsecond)
+				if i%2 == 0 {
+					r.Deadline = end
+				}
 				t.create(r)
 				t.wantLive(r)
 				t.user = r.User

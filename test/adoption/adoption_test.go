@@ -318,3 +318,36 @@ func TestEvictionByAdoption(t *testing.T) {
 		}
 	})
 }
+
+// TestAdoptedUnderAnIdleTimeout shows that an adopted session lives as long after its last
+// use as any other, and that the cookie, which plain scs let end with the idle timeout,
+// does not end before it.
+func TestAdoptedUnderAnIdleTimeout(t *testing.T) {
+	testapp.Bubble(func(t *testing.T) {
+		const idle = 30 * time.Minute
+		d := deploy(t, store.NewMemory(), withIdle(idle))
+		b := d.signedInBefore(t)
+		time.Sleep(idle / 2)
+		if got := b.Get("/me"); got.Cookie == nil || got.Cookie.MaxAge < int(idle.Seconds()) {
+			t.Errorf("at the adoption the cookie is %v", got.Cookie)
+		}
+		if ends := time.Until(d.app.List(t, "ann")[0].ExpiresAt); ends > 2*idle {
+			t.Errorf("the session ends in %v", ends)
+		}
+		if got := b.Get("/me"); got.Cookie != nil {
+			t.Errorf("the next response sets the cookie too: %v", got.Cookie)
+		}
+		time.Sleep(d.app.Sessions.TouchInterval - time.Second) // what is not written is a use as well
+		if !b.Opens() {
+			t.Fatal("it does not open")
+		}
+		time.Sleep(idle - time.Second)
+		if !b.Opens() {
+			t.Error("it has ended before the idle timeout")
+		}
+		time.Sleep(idle + d.app.Sessions.TouchInterval)
+		if b.Opens() || len(d.app.List(t, "ann")) != 0 {
+			t.Error("it lives beyond the idle timeout")
+		}
+	})(t)
+}

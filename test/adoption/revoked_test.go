@@ -2,11 +2,14 @@ package adoption
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
@@ -197,4 +200,33 @@ func (f *failing) Update(ctx context.Context, r store.Record, was store.Hash) er
 		return f.err
 	}
 	return f.Store.Update(ctx, r, was)
+}
+
+// TestForgedTag writes a record into the visitors' store whose tag is made from what
+// the session store holds of a session. It opens nothing: a copy of the session store is
+// of no use, and no session is adopted over a store that encrypts.
+func TestForgedTag(t *testing.T) {
+	st := store.NewMemory()
+	app := testapp.New(t, testapp.Encrypted(t, st))
+	ann := app.SignedIn(t, "ann")
+	record, err := st.Find(t.Context(), ann.UserKey(), ann.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := scs.GobCodec{}.Encode(time.Now().Add(time.Hour), map[string]any{
+		"userID":         "ann",
+		"revoke.adopted": record.User + "." + record.ID + "." + base64.RawURLEncoding.EncodeToString(record.Secret[:]),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Visitors.Commit("forged", data, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if app.BrowserWith(t, "forged").Opens() {
+		t.Error("a forged record opens a session")
+	}
+	if !ann.Opens() {
+		t.Error("a forged record has ended a session")
+	}
 }

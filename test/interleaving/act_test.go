@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/revoke-sessions/revoke"
@@ -24,10 +23,25 @@ var toWrite = act{"writes 'cart'", func(x *exchange, _ http.ResponseWriter, ctx 
 	x.sm.Put(ctx, "cart", x.name)
 }}
 
+// toRenew has no proof: until the new token is used the one before opens as well.
 var toRenew = act{"renews its token", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	x.renewing(x.loaded)
+	x.asks = true
+	if x.byPlainSCS() {
+		x.renewing(x.loaded)
+	}
+	if x.plain {
+		x.movesOnPlainNode(ctx)
+	}
 	x.must(x.sm.RenewToken(ctx))
 }}
+
+// lost has the response never arrive.
+func lost(a act) act {
+	return act{a.does + " (the answer is lost)", func(x *exchange, w http.ResponseWriter, ctx context.Context) {
+		x.lost = true
+		a.do(x, w, ctx)
+	}}
+}
 
 // toProlong has the browser keep its cookie for longer.
 var toProlong = act{"prolongs its session", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
@@ -35,63 +49,21 @@ var toProlong = act{"prolongs its session", func(x *exchange, _ http.ResponseWri
 }}
 
 var toProve = act{"proves who it is", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
+	x.asks = true
 	x.renewing(x.loaded)
 	if err := x.sessions.Reauthenticated(ctx); errors.Is(err, revoke.ErrUnauthenticated) != (x.loaded == nobody) {
 		x.fail("Reauthenticated answers %v", err)
 	}
 }}
 
-// toSignInAs does what scs's README has an application do. Who is signed in
-// already stays in the same session.
-func toSignInAs(user string) act {
-	return act{"signs in as " + user, func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-		x.must(x.sm.RenewToken(ctx))
-		x.signIn(ctx, user)
-	}}
-}
-
-// toRename puts another user into the data, and does no more than that to sign
-// in: the notes stay.
-var toRename = act{"names bob as its user", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	if x.loaded == nobody {
-		return
-	}
-	x.sm.Put(ctx, "userID", bob)
-	n := x.begin(bob)
-	x.sm.Put(ctx, "session", int(n))
-	x.logsOutWhenSaved()
-	x.whenSaved = append(x.whenSaved, operation{kind: signsIn, by: x.loaded, target: n})
-}}
-
-// toSignInCarelessly forgets to renew the token.
-var toSignInCarelessly = act{"signs in as ann, and keeps its token", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	x.signIn(ctx, ann)
-}}
-
-func (x *exchange) signIn(ctx context.Context, user string) {
-	x.sm.Put(ctx, "userID", user)
-	if x.loaded != nobody {
-		if x.signIns[x.loaded].user == user {
-			x.renewing(x.loaded)
-			return
-		}
-		x.logsOutWhenSaved()
-	}
-	for _, key := range x.sm.Keys(ctx) {
-		if strings.HasPrefix(key, "note") {
-			x.sm.Remove(ctx, key)
-		}
-	}
-	n := x.begin(user)
-	x.sm.Put(ctx, "session", int(n))
-	x.sm.Put(ctx, notes[n], true)
-	x.whenSaved = append(x.whenSaved, operation{kind: signsIn, by: nobody, target: n})
-}
-
 // toDestroy logs out as scs's README has it.
 var toDestroy = act{"logs out", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
 	x.signedOff = true
 	x.must(x.sm.Destroy(ctx))
+	if x.plain {
+		x.closed = x.closed.with(x.loaded)
+		return
+	}
 	x.logsOutWhenSaved()
 }}
 
@@ -101,6 +73,8 @@ var toLogOut = act{"logs out by Logout", func(x *exchange, _ http.ResponseWriter
 	x.must(x.sessions.Logout(ctx))
 	if x.loaded != nobody {
 		x.did(taken, operation{kind: logsOut, target: x.loaded})
+	} else if before := x.sessionOf(x.cookie); before != nobody { // its token may be retired
+		x.did(taken, operation{kind: mayEnd, target: before})
 	}
 }}
 
@@ -172,11 +146,11 @@ var toRenewLate = act{"reads (it renews late)", func(x *exchange, _ http.Respons
 // another user it goes on; in another of the same user's it ends.
 func toMerge(from browser) act {
 	return act{"merges the " + from.String() + "'s session", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-		before, cookie := sessionIn(x.sm, ctx), x.jars[from]
+		before, cookie := x.sessionIn(x.sm, ctx), x.jars[from]
 		x.must(x.sm.MergeSession(ctx, cookie))
 		source := x.sessionOf(cookie)
 		switch {
-		case source == nobody || sessionIn(x.sm, ctx) == before:
+		case source == nobody || x.sessionIn(x.sm, ctx) == before:
 		case x.loaded != nobody && x.signIns[x.loaded].user == x.signIns[source].user:
 			x.sm.Put(ctx, "session", int(x.loaded))
 			x.whenSaved = append(x.whenSaved, operation{kind: mayEnd, target: source})
@@ -185,72 +159,5 @@ func toMerge(from browser) act {
 			x.signIns[source].holders = append([]browser{x.at}, x.signIns[source].holders...)
 			x.logsOutWhenSaved()
 		}
-	}}
-}
-
-// toRevoke ends the session that a browser had when the scene began.
-func toRevoke(at browser) act {
-	return act{"revokes the " + at.String() + "'s session", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-		if isOwner := x.ctx == nil; isOwner || x.loaded != nobody {
-			x.revoke(ctx, x.firstOf(at))
-		}
-	}}
-}
-
-// toRevokeItself ends the session of the request, which then writes.
-var toRevokeItself = act{"revokes itself", func(x *exchange, w http.ResponseWriter, ctx context.Context) {
-	if x.loaded != nobody {
-		x.revoke(ctx, x.loaded)
-	}
-	x.sm.Put(ctx, "cart", x.name)
-}}
-
-// revoke ends a session of the user who asks. The owner asks for ann.
-func (x *exchange) revoke(ctx context.Context, target sessionNo) {
-	user := ann
-	if x.loaded != nobody {
-		user = x.signIns[x.loaded].user
-	}
-	taken := x.run.Taken()
-	err := x.sessions.Revoke(ctx, user, x.signIns[target].id)
-	x.did(taken, operation{kind: revokes, user: user, by: x.loaded, target: target, err: err})
-}
-
-var toRevokeOthers = act{"revokes the others", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	taken := x.run.Taken()
-	ended, err := x.sessions.RevokeOthers(ctx)
-	switch {
-	case x.loaded != nobody:
-		x.did(taken, operation{kind: revokesAll, user: x.signIns[x.loaded].user, by: x.loaded, ended: ended, err: err})
-	case !errors.Is(err, revoke.ErrUnauthenticated):
-		x.fail("RevokeOthers answers nobody with %v", err)
-	}
-}}
-
-var toRevokeAll = act{"revokes all", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	taken := x.run.Taken()
-	ended, err := x.sessions.RevokeAll(ctx, ann)
-	x.did(taken, operation{kind: revokesAll, user: ann, by: x.loaded, ended: ended, err: err})
-}}
-
-var toRevokeEveryone = act{"revokes everyone", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	taken := x.run.Taken()
-	x.must(x.sessions.RevokeEveryone(ctx))
-	x.did(taken, operation{kind: revokesEveryone})
-}}
-
-// toDelete ends a session as it is done over plain scs: the application knows
-// which tokens were issued for it, and deletes them.
-func toDelete(at browser) act {
-	return act{"revokes it", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-		taken := x.run.Taken()
-		x.run.Step(x.act.does)
-		target := x.firstOf(at)
-		for _, c := range x.issued {
-			if c.session == target {
-				x.must(x.visitors.Delete(c.cookie))
-			}
-		}
-		x.did(taken, operation{kind: revokes, user: ann, by: nobody, target: target})
 	}}
 }

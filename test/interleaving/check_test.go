@@ -1,10 +1,12 @@
 package interleaving
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // check is what is to hold at the end of every scene.
@@ -12,6 +14,7 @@ func (sc *scene) check() error {
 	if sc.wrong != nil {
 		return sc.wrong
 	}
+	sc.fault = works
 	for i := range sc.operations {
 		if err := sc.resolve(&sc.operations[i]); err != nil {
 			return err
@@ -39,17 +42,23 @@ func (sc *scene) check() error {
 }
 
 // tryEveryCookie tries each cookie that was ever issued. None may open a session
-// whose end was answered, nor one that has data of it, and no two the same. It
-// returns the sessions that are open, and by whose browser.
+// whose end was answered, nor one that has data of it, and none a session of which a
+// newer one was used. It returns the sessions that are open, and by whose browser.
 func (sc *scene) tryEveryCookie() (open sessionSet, opened [browsers]sessionNo, err error) {
 	for at := range opened {
 		opened[at] = nobody
 	}
 	ends := sc.ends()
-	for _, c := range sc.issued {
+	for _, c := range sc.toTry() {
 		legacy := c.session != nobody && sc.signIns[c.session].legacy
-		if legacy && !sc.uses(attic) {
+		if legacy && !sc.isTouched(c.session) {
 			continue // to try it would be to adopt it
+		}
+		if c.cookie == sc.opening.jars[kiosk] && !sc.sent[kiosk] {
+			continue // it is a visitor's, and takes long
+		}
+		if _, _, isToken := tokenParts(c.cookie); legacy && !isToken && sc.probe(sc.forged(c)).session != nobody {
+			return open, opened, fmt.Errorf("a token made of the cookie of %v opens a session", sc.named(c.session))
 		}
 		p := sc.probe(c.cookie)
 		for at, jar := range sc.jars {
@@ -62,8 +71,13 @@ func (sc *scene) tryEveryCookie() (open sessionSet, opened [browsers]sessionNo, 
 			continue
 		case sc.sessions != nil && p.session != c.session:
 			return open, opened, fmt.Errorf("the cookie of %v opens %v", sc.named(c.session), sc.named(p.session))
-		case open.has(p.session) && !legacy:
+		case open.has(p.session) && sc.sessions == nil:
 			return open, opened, fmt.Errorf("two cookies open %v", sc.named(p.session))
+		case sc.used.has(p.session) && c.cookie != sc.newestOf(p.session) && !sc.comesBack(p.session):
+			return open, opened, fmt.Errorf("an old cookie opens %v, of which a newer one was used", sc.named(p.session))
+		}
+		if c.cookie == sc.newestOf(p.session) {
+			sc.used = sc.used.with(p.session)
 		}
 		open = open.with(p.session)
 		for _, e := range ends {
@@ -78,6 +92,39 @@ func (sc *scene) tryEveryCookie() (open sessionSet, opened [browsers]sessionNo, 
 		}
 	}
 	return open, opened, nil
+}
+
+// toTry returns the cookies that were issued, in the order in which they are tried.
+// To try one is to use it, so those come first that must open nothing, as a newer one
+// was used, then those that the browsers hold, and then the newer before the older.
+func (sc *scene) toTry() []issued {
+	cookies := slices.Clone(sc.issued)
+	slices.Reverse(cookies)
+	rank := func(c issued) int {
+		switch {
+		case sc.used.has(c.session) && c.cookie != sc.newestOf(c.session):
+			return 0
+		case slices.Contains(sc.jars[:], c.cookie):
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(cookies, func(a, b issued) int { return cmp.Compare(rank(a), rank(b)) })
+	return cookies
+}
+
+// forged returns the token that the holder of an old cookie can make of it.
+func (sc *scene) forged(c issued) string {
+	in := sc.signIns[c.session]
+	ofUser, _, _ := strings.Cut(sc.opening.jars[laptop], ".")
+	return ofUser + "." + in.id + "." + c.cookie
+}
+
+// comesBack reports whether the record of an old cookie may have been written again
+// after a node of plain scs had moved it to another: under an idle timeout each use
+// puts off its end, and no store of visitors writes under a condition.
+func (sc *scene) comesBack(n sessionNo) bool {
+	return sc.moved.has(n) && sc.setting.idleTimeout > 0
 }
 
 // A leakedData is that of a session whose end was answered, in another.
@@ -109,7 +156,7 @@ type end struct {
 func (sc *scene) ends() (ends []end) {
 	for _, op := range sc.operations {
 		switch {
-		case op.err != nil:
+		case op.err != nil || op.unsure:
 		case op.kind == logsOut || op.kind == revokes:
 			ends = append(ends, end{op.target, op.last, op.kind == revokes})
 		case op.kind == revokesAll:
@@ -125,9 +172,9 @@ func (sc *scene) ends() (ends []end) {
 func (sc *scene) concerns(n sessionNo) bool {
 	return slices.ContainsFunc(sc.operations, func(op operation) bool {
 		switch op.kind {
-		case loads:
+		case loads, adopts, renews, isRefused:
 			return false
-		case signsIn:
+		case signsIn, begins:
 			return sc.setting.maxPerUser > 0 && sc.signIns[op.target].user == sc.signIns[n].user
 		case revokesEveryone:
 			return true
@@ -162,10 +209,27 @@ func (sc *scene) signedOut(open sessionSet, opened [browsers]sessionNo) error {
 // or to one that was new when it was sent, and has arrived late.
 func (sc *scene) mayLose(n sessionNo, at browser) bool {
 	by, jar := sc.setBy[at], sc.jars[at]
+	if sc.closed.has(n) {
+		return true
+	}
+	if by.exchange != nil && by.newVisitor && sc.renewedTwice(n) {
+		return true // to a request that was under way under the token before the last but one
+	}
 	if by.exchange == nil {
 		return false
 	}
 	return by.signedOff || by.newVisitor && sc.sessionOf(by.cookie) != n || sc.setting.arrivals && jar != "" && jar != by.cookie
+}
+
+// renewedTwice reports whether a session was renewed twice in the scene.
+func (sc *scene) renewedTwice(n sessionNo) bool {
+	renewed := 0
+	for _, c := range sc.issued[len(sc.opening.issued):] {
+		if c.session == n {
+			renewed++
+		}
+	}
+	return renewed >= 2
 }
 
 // A lostCookie is that of a session which lives, and which a response has taken
@@ -207,7 +271,7 @@ func (sc *scene) probe(cookie string) *probe {
 }
 
 func (p *probe) look(ctx context.Context) {
-	if p.session = sessionIn(p.sm, ctx); p.session == nobody {
+	if p.session = p.sessionIn(p.sm, ctx); p.session == nobody {
 		return
 	}
 	for n := range p.signIns {

@@ -2,11 +2,10 @@ package interleaving
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
+	"time"
 
-	"github.com/revoke-sessions/revoke/internal/interleave"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -26,7 +25,7 @@ func TestInterleavingFindsDefects(t *testing.T) {
 					continue
 				}
 				for _, cast := range p.casts {
-					result := interleave.All(s.play(cast))
+					result := p.run(s, cast)
 					if orders += result.Orders; result.Failure != nil {
 						t.Logf("found within %d orders, where %s:\n%v", orders, does(cast), result.Failure)
 						return
@@ -80,15 +79,62 @@ var defects = []defect{
 			return st.overwrite(ctx, r)
 		}
 	}},
+	{"Update puts Prev back", rare, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			if r.Secret == was && r.Prev != (store.Hash{}) {
+				between := r
+				between.Secret = store.HashSecret("another")
+				if err := st.Store.Update(ctx, between, was); err != nil {
+					return err
+				}
+				was = between.Secret
+			}
+			return st.Store.Update(ctx, r, was)
+		}
+	}},
+	{"Update keeps UsedAt", rare, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			if r.Secret != was {
+				r.UsedAt = time.Now()
+			}
+			return st.Store.Update(ctx, r, was)
+		}
+	}},
+	{"Update never sets UsedAt", rare, func(_ *scene, st *spoiledStore) {
+		st.update = func(ctx context.Context, r store.Record, was store.Hash) error {
+			r.UsedAt = time.Time{}
+			return st.Store.Update(ctx, r, was)
+		}
+	}},
+	{"Touch never sets UsedAt", rare, func(_ *scene, st *spoiledStore) {
+		st.touch = func(ctx context.Context, user, id string, t store.Touch) error {
+			t.Secret = store.Hash{}
+			return st.Store.Touch(ctx, user, id, t)
+		}
+	}},
 	{"Touch creates", always, func(_ *scene, st *spoiledStore) {
 		st.touch = func(ctx context.Context, user, id string, t store.Touch) error {
 			return st.bringBack(st.seen[id], st.Store.Touch(ctx, user, id, t))
 		}
 	}},
-	{"Create ignores the tombstone", always, func(_ *scene, st *spoiledStore) {
+	{"Create ignores Once", forgetful, func(_ *scene, st *spoiledStore) {
 		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
-			evicted, err := st.Store.Create(ctx, r, limit)
-			return evicted, st.bringBack(r, err)
+			r.Once = time.Time{}
+			return st.Store.Create(ctx, r, limit)
+		}
+	}},
+	{"Create ignores the mark when a sign-in is under way", always, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
+			r.CreatedAt = time.Now().Add(time.Hour)
+			return st.Store.Create(ctx, r, limit)
+		}
+	}},
+	{"Create ignores the mark when a session is adopted", always, func(_ *scene, st *spoiledStore) {
+		st.create = func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
+			if !r.Once.IsZero() {
+				r.Once, r.CreatedAt = time.Time{}, time.Now().Add(time.Hour)
+			}
+			return st.Store.Create(ctx, r, limit)
 		}
 	}},
 	{"Create evicts nobody", limited, func(_ *scene, st *spoiledStore) {
@@ -149,6 +195,35 @@ var defects = []defect{
 			return list, err
 		}
 	}},
+	{"RevokeAll leaves no mark", always, func(_ *scene, st *spoiledStore) {
+		st.revokeAll = func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
+			list, err := st.others(ctx, user, keep)
+			if err == nil && why.By != "" {
+				_, err = st.Store.Find(ctx, user, why.By)
+			}
+			if err != nil {
+				return nil, store.ErrActorRevoked
+			}
+			why.By = ""
+			for _, r := range list {
+				st.Store.Revoke(ctx, user, r.ID, why)
+			}
+			return list, nil
+		}
+	}},
+	{"RevokedEveryone says never", always, func(_ *scene, st *spoiledStore) {
+		st.revokedEveryone = func(context.Context) (time.Time, error) { return time.Time{}, nil }
+	}},
+	{"RevokeEveryone leaves its mark when it is done", always, func(sc *scene, st *spoiledStore) {
+		var at time.Time
+		st.revokeEveryone = func(ctx context.Context) error {
+			err := st.Store.RevokeEveryone(ctx)
+			sc.run.Step("leaves its mark")
+			at = time.Now()
+			return err
+		}
+		st.revokedEveryone = func(context.Context) (time.Time, error) { return at, nil }
+	}},
 	{"RevokeAll keeps none", always, func(_ *scene, st *spoiledStore) {
 		st.revokeAll = func(ctx context.Context, user, _ string, why store.Revocation) ([]store.Record, error) {
 			return st.Store.RevokeAll(ctx, user, "", why)
@@ -163,81 +238,4 @@ var defects = []defect{
 			return list, err
 		}
 	}},
-}
-
-// A spoiledStore has some methods that are not the store's.
-type spoiledStore struct {
-	store.Store
-	seen map[string]store.Record // by id, sessions as they were found last
-	back map[string]store.Record // by id, sessions that have ended and come back
-
-	create    func(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error)
-	find      func(ctx context.Context, user, id string) (store.Record, error)
-	update    func(ctx context.Context, r store.Record, was store.Hash) error
-	touch     func(ctx context.Context, user, id string, t store.Touch) error
-	revoke    func(ctx context.Context, user, id string, why store.Revocation) (store.Record, error)
-	revokeAll func(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error)
-}
-
-func (d defect) spoilStore(sc *scene, st store.Store) store.Store {
-	spoiled := &spoiledStore{
-		Store: st, seen: make(map[string]store.Record), back: make(map[string]store.Record),
-		create: st.Create, find: st.Find, update: st.Update, touch: st.Touch, revoke: st.Revoke, revokeAll: st.RevokeAll,
-	}
-	d.spoil(sc, spoiled)
-	return spoiled
-}
-
-// bringBack makes a session live again that err says has ended.
-func (st *spoiledStore) bringBack(r store.Record, err error) error {
-	if !errors.Is(err, store.ErrRevoked) && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	st.back[r.ID] = r
-	return nil
-}
-
-// overwrite replaces a live session, whatever its secret is.
-func (st *spoiledStore) overwrite(ctx context.Context, r store.Record) error {
-	now, err := st.Store.Find(ctx, r.User, r.ID)
-	if err != nil {
-		return err
-	}
-	return st.Store.Update(ctx, r, now.Secret)
-}
-
-func (st *spoiledStore) others(ctx context.Context, user, keep string) ([]store.Record, error) {
-	list, err := st.List(ctx, user)
-	return slices.DeleteFunc(list, func(r store.Record) bool { return r.ID == keep }), err
-}
-
-func (st *spoiledStore) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
-	return st.create(ctx, r, limit)
-}
-
-func (st *spoiledStore) Find(ctx context.Context, user, id string) (store.Record, error) {
-	if r, ok := st.back[id]; ok {
-		return r, nil
-	}
-	r, err := st.find(ctx, user, id)
-	if err == nil {
-		st.seen[id] = r
-	}
-	return r, err
-}
-
-func (st *spoiledStore) Update(ctx context.Context, r store.Record, was store.Hash) error {
-	return st.update(ctx, r, was)
-}
-
-func (st *spoiledStore) Touch(ctx context.Context, user, id string, t store.Touch) error {
-	return st.touch(ctx, user, id, t)
-}
-
-func (st *spoiledStore) Revoke(ctx context.Context, user, id string, why store.Revocation) (store.Record, error) {
-	return st.revoke(ctx, user, id, why)
-}
-
-func (st *spoiledStore) RevokeAll(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
-	return st.revokeAll(ctx, user, keep, why)
 }

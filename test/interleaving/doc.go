@@ -10,7 +10,8 @@
 //	                                               with cart             revoke came
 //
 //	act           what a handler does: toRead, toWrite, toRenew, toRevoke(laptop) …
-//	role          who does it: in(laptop, toWrite), owner(toRevoke(laptop))
+//	role          who does it: in(laptop, toWrite), owner(toRevoke(laptop)),
+//	              onPlain(attic, toWrite), aCall(comesLate)
 //	cast          the roles that are played at the same time
 //	program       a list of casts
 //	setting       how the application is configured: idle timeout, limit, …
@@ -31,17 +32,36 @@
 // A step ends at each call of the session store and of the visitors' store
 // (steppedStore, steppedVisitors). Between two steps nobody else acts, so that
 // all orders of the steps are all that can happen. For each of them the scene is
-// played anew, from the same opening.
+// played anew, from the same opening. To adopt a session takes ten steps: programs
+// that do so more than once say how many interruptions of a role are enough.
+//
+// Some roles are none of the application's. A node of plain scs serves requests over
+// the same visitors' store, and knows of no revocation (onPlain). A call of a store
+// fails: without effect, or with an effect of which nobody is told, or with one that
+// comes at any time after the call was given up on (aCall). The answer to a request
+// may be lost (lost). In one setting the store forgets each tombstone at once.
 //
 // While a scene is played it notes every cookie that was issued, and every
 // operation: what was done to sessions, in which steps, with what answer. At its
 // end check tries each cookie and asks:
 //
-//   - Does a cookie open a session whose end was answered?
+//   - Does a cookie open a session whose end was answered? Does a token that the
+//     holder of an old cookie can make of it?
+//   - Does the cookie before a renewal open the session though the new one was used?
 //   - Is the data of such a session in another one?
 //   - Is there an order of the operations, one at a time, that explains all the
 //     answers and what is left? That is linearizability.
+//     A request that was refused must have had a reason: its session had ended, or
+//     all were revoked after it arrived. What a call that failed has done is unknown.
 //   - Does a browser still hold the cookie of each session that lives?
+//
+// Some things cannot be had, and are not asked for. A renewal on a node of plain scs
+// is a new sign-in to the others, unless the record says that it was adopted. If a
+// session is used here under an idle timeout while a node of plain scs renews it, the
+// old cookie may open it as well. If a
+// session is renewed on nodes of both kinds at once, the browser keeps the cookie that
+// arrives last. If it is renewed twice while a request is under way, the response to
+// that request may bring the cookie of a visitor.
 //
 // # Which test shows what
 //
@@ -62,14 +82,22 @@
 //
 // # Where to find it
 //
-//	program_test.go       settings, roles, programs: add one here
-//	act_test.go           the acts
+//	program_test.go       settings, programs: add one here
+//	role_test.go          lists of roles
+//	cast_test.go          casts from lists of roles
+//	act_test.go           the acts; also act_signin_test.go, act_revoke_test.go
 //	stage_test.go         the application, its opening, and how a cast is played
 //	scene_test.go         what a scene knows; roles
 //	exchange_test.go      a request, its handler, its response and its cookie
+//	outcome_test.go       what a request has done, given its answer
+//	node_test.go          nodes of plain scs
 //	store_test.go         the stores whose calls are steps
+//	fault_test.go         calls that fail
+//	forget_test.go        a store that forgets
 //	check_test.go         what holds at the end of a scene
 //	order_test.go         operations, and the search for an order of them
-//	defect_test.go        the defects
+//	set_test.go           sets of sessions
+//	told_test.go          the operations in words
+//	defect_test.go        the defects; spoiled_test.go
 //	plainscs_test.go      the same over plain scs
 package interleaving

@@ -2,7 +2,9 @@ package interleaving
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,13 +21,20 @@ type exchange struct {
 	name   string
 	act    act
 	at     browser
-	cookie string // of the request
+	sm     *scs.SessionManager // of the node that serves it
+	plain  bool                // that node is one of plain scs beside those of revoke
+	cookie string              // of the request
+	began  int                 // tick at which a sign-in of the request began
 
 	ctx        context.Context // of the handler
 	loaded     sessionNo       // that the handler found
 	saving     int             // steps taken up to the save step
 	whenSaved  []operation     // what the save step will have done
+	instead    operation       // or this, if the session that is logged in to anew has ended
 	signedOff  bool            // the handler asked for its session to end
+	asks       bool            // the handler asked for something that must not be dropped in silence
+	lost       bool            // the response never arrives
+	faulty     bool            // a call of a store that was made for it has failed
 	afterwards func()          // in a goroutine that the handler leaves behind
 }
 
@@ -37,30 +46,41 @@ func (x *exchange) in(ctx context.Context) context.Context {
 }
 
 // send sends a request with the cookie that the browser holds.
-func (sc *scene) send(name string, at browser, a act) {
-	x := &exchange{scene: sc, name: name, act: a, at: at, cookie: sc.jars[at], loaded: nobody}
+func (sc *scene) send(name string, at browser, a act, toPlainNode bool) {
+	x := &exchange{scene: sc, name: name, act: a, at: at, sm: sc.sm, plain: toPlainNode, cookie: sc.jars[at], loaded: nobody}
 	w := &response{header: make(http.Header)}
 	w.begins = func() { x.deliver(w) }
+	sc.sent[at] = true
 	x.saving = x.run.Taken()
-	x.serve(w)
-	for _, op := range x.whenSaved {
-		x.did(x.saving, op)
+	x.began = x.tick()
+	if n := sc.sessionOf(x.cookie); n != nobody && sc.firstCookie(n) != x.cookie { // its first use ends the one before
+		sc.renewals = append(sc.renewals, renewal{session: n, step: len(sc.run.Steps())})
 	}
+	panicked := x.serve(w)
+	w.WriteHeader(http.StatusOK)
+	x.carriedOut(w.status)
 	if x.afterwards != nil {
 		x.run.Go("a goroutine of "+name, x.afterwards)
 	}
-	if w.WriteHeader(http.StatusOK); w.status != http.StatusOK {
-		x.fail("%s was answered with %d", a.does, w.status)
-	}
+	x.isUsed(!panicked && w.status == http.StatusOK)
 }
 
-func (x *exchange) serve(w *response) {
+// byPlainSCS reports whether the request is served by plain scs.
+func (x *exchange) byPlainSCS() bool { return x.plain || x.sessions == nil }
+
+func (x *exchange) serve(w *response) (panicked bool) {
 	defer func() {
-		if v := recover(); v != nil && v != http.ErrAbortHandler {
+		v := recover()
+		if panicked = v != nil; panicked && v != http.ErrAbortHandler {
 			panic(v)
 		}
 	}()
-	x.handler.ServeHTTP(w, newExchangeRequest(x.in(context.Background()), x.cookie))
+	handler := x.handler
+	if x.plain {
+		x.sm, handler = x.stage.plain.sm, x.stage.plain.handler
+	}
+	handler.ServeHTTP(w, newExchangeRequest(x.in(context.Background()), x.cookie))
+	return false
 }
 
 // serveExchange is the handler of the application.
@@ -71,8 +91,12 @@ func serveExchange(w http.ResponseWriter, r *http.Request) {
 	}
 	x := r.Context().Value(exchangeKey{}).(*exchange)
 	x.ctx = r.Context()
-	x.loaded = sessionIn(x.sm, x.ctx)
+	x.loaded = x.sessionIn(x.sm, x.ctx)
 	presented := x.sessionOf(x.cookie)
+	if x.plain {
+		x.act.do(x, w, x.ctx)
+		return
+	}
 	if presented != nobody && x.signIns[presented].legacy {
 		x.did(x.saving, operation{kind: adopts, target: presented})
 	}
@@ -82,12 +106,28 @@ func serveExchange(w http.ResponseWriter, r *http.Request) {
 }
 
 // sessionIn returns the session that the data names, if it is signed in.
-func sessionIn(sm *scs.SessionManager, ctx context.Context) sessionNo {
-	n, ok := sm.Get(ctx, "session").(int)
-	if !ok || sm.GetString(ctx, "userID") == "" {
+func (sc *scene) sessionIn(sm *scs.SessionManager, ctx context.Context) sessionNo {
+	if sm.GetString(ctx, "userID") == "" {
 		return nobody
 	}
-	return sessionNo(n)
+	if n, ok := sm.Get(ctx, "session").(int); ok {
+		return sc.signIns[n].goesOn
+	}
+	// A log-in of another user in a session that had ended drops what that one had.
+	return sessionNo(slices.IndexFunc(notes[:], func(key string) bool { return sm.Exists(ctx, key) }))
+}
+
+// becomes puts a session that begins into the data.
+func (x *exchange) becomes(ctx context.Context, user string) sessionNo {
+	for _, key := range x.sm.Keys(ctx) {
+		if strings.HasPrefix(key, "note") {
+			x.sm.Remove(ctx, key)
+		}
+	}
+	n := x.begin(user)
+	x.sm.Put(ctx, "session", int(n))
+	x.sm.Put(ctx, notes[n], true)
+	return n
 }
 
 // begin begins a session that the request signs in to.
@@ -96,8 +136,9 @@ func (x *exchange) begin(user string) sessionNo {
 	if x.playing {
 		name = "the session that " + x.name + " began"
 	}
-	x.signIns = append(x.signIns, signIn{name: name, user: user, holders: []browser{x.at}})
-	return sessionNo(len(x.signIns) - 1)
+	n := sessionNo(len(x.signIns))
+	x.signIns = append(x.signIns, signIn{name: name, user: user, holders: []browser{x.at}, legacy: x.plain, goesOn: n})
+	return n
 }
 
 // deliver takes the cookie of the response to the browser, as soon as its
@@ -107,11 +148,14 @@ func (x *exchange) deliver(w *response) {
 	if len(cookies) == 0 {
 		return
 	}
-	session := sessionIn(x.sm, x.ctx)
+	session := x.sessionIn(x.sm, x.ctx)
+	if x.instead.kind == begins && session == x.instead.by {
+		session = x.goesOnOrBegins(cookies[len(cookies)-1])
+	}
 	for _, cookie := range cookies {
 		x.issue(cookie, session)
 	}
-	if w.hijacked {
+	if w.hijacked || x.lost {
 		return
 	}
 	cookie := cookies[len(cookies)-1]
@@ -145,12 +189,15 @@ func (x *exchange) issue(cookie string, n sessionNo) {
 	}
 	_, step := x.run.Since(x.run.Taken())
 	x.issued = append(x.issued, issued{cookie, n, step})
+	x.used = x.used.without(n)
 	_, id, isSession := tokenParts(cookie)
 	switch {
-	case x.sessions == nil:
+	case x.plain && n != nobody:
+		x.signIns[n].id = cmp.Or(x.signIns[n].id, x.oldID(cookie))
+	case x.byPlainSCS():
 	case isSession != (n != nobody):
 		x.fail("the cookie of %v is %q", x.named(n), cookie)
-	case isSession && !x.signIns[n].legacy && slices.ContainsFunc(x.issued, func(c issued) bool {
+	case isSession && slices.ContainsFunc(x.issued, func(c issued) bool {
 		return c.session == nobody && strings.HasSuffix(cookie, "."+c.cookie)
 	}):
 		x.fail("%v has the token of the visitor", x.named(n))
@@ -161,26 +208,8 @@ func (x *exchange) issue(cookie string, n sessionNo) {
 	}
 }
 
-// did notes what was done in the steps that the request has taken since it had
-// taken so many.
-func (x *exchange) did(taken int, op operation) {
-	if op.kind == logsOut || op.kind == revokes && op.err == nil && op.target == x.loaded {
-		x.signedOff = true
-	}
-	op.who = x.name
-	op.first, op.last = x.run.Since(taken)
-	x.operations = append(x.operations, op)
-}
-
-// renewing notes that the request is about to make older cookies stale.
-func (x *exchange) renewing(n sessionNo) {
-	if n != nobody {
-		x.renewals = append(x.renewals, renewal{n, len(x.run.Steps())})
-	}
-}
-
 func (x *exchange) must(err error) {
-	if err != nil {
+	if err != nil && !(x.faulty && errors.Is(err, errFault)) {
 		x.fail("%v", err)
 	}
 }

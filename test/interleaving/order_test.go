@@ -3,11 +3,8 @@ package interleaving
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"math"
-	"math/bits"
 	"slices"
-	"strings"
 
 	"github.com/revoke-sessions/revoke"
 )
@@ -18,8 +15,8 @@ import (
 // none comes before another that was answered when it began (Herlihy and Wing,
 // "Linearizability: a correctness condition for concurrent objects", 1990).
 type operation struct {
+	*exchange   // in which it was done
 	kind        operationKind
-	who         string    // the request
 	user        string    // whose sessions are revoked
 	by          sessionNo // that revokes, where nobody is the owner, or of which another begins
 	target      sessionNo
@@ -27,6 +24,11 @@ type operation struct {
 	ended       []revoke.Session // by revokesAll
 	err         error
 	first, last int // step
+
+	began, at    int  // ticks: of a sign-in, and of revokesAll
+	keepsNone    bool // of revokesAll
+	hadLoggedOut bool // before it was refused
+	unsure       bool // it may have had its effect, then or later, or not
 
 	set sessionSet // ended
 }
@@ -36,11 +38,16 @@ type operationKind int
 const (
 	loads           operationKind = iota // a request finds the session of its cookie, or nobody
 	adopts                               // a session from before revoke came begins, unless it has
+	comesBeside                          // a session begins on a node of plain scs, to be adopted
 	signsIn                              // a session begins, and one beyond the limit ends; none begins of one that has ended
+	begins                               // likewise, as the session that was signed in to anew has ended
+	isRefused                            // no session begins, or is renewed, as it has ended or all were revoked
+	renews                               // a session is renewed
 	logsOut                              // a session ends, unless it has
 	mayEnd                               // a session ends, or not; nobody is told
 	revokes                              // a session of the user's ends
-	revokesAll                           // all sessions of the user's end but the one that revokes
+	revokesAll                           // all sessions of the user's end but the one that revokes; what began by then does not begin
+	refusesOld                           // no session from before revoke came begins any more
 	revokesEveryone                      // all sessions end
 )
 
@@ -48,13 +55,16 @@ const (
 func (sc *scene) resolve(op *operation) error {
 	for _, ended := range op.ended {
 		n := sessionNo(slices.IndexFunc(sc.signIns, func(in signIn) bool { return in.id == ended.ID }))
-		if n < 0 || op.set.has(n) {
-			return fmt.Errorf("the answer to %s names %q, which is no session, or named twice", op.who, ended.ID)
+		switch {
+		case n < 0 && sc.faulty:
+			continue // its sign-in was not answered
+		case n < 0 || op.set.has(n):
+			return fmt.Errorf("the answer to %s names %q, which is no session, or named twice", op.name, ended.ID)
 		}
 		op.set = op.set.with(n)
 	}
 	if op.kind == loads && op.found != nobody && op.found != op.target {
-		return fmt.Errorf("%s loads %v with the cookie of %v", op.who, sc.named(op.found), sc.named(op.target))
+		return fmt.Errorf("%s loads %v with the cookie of %v", op.name, sc.named(op.found), sc.named(op.target))
 	}
 	return nil
 }
@@ -64,7 +74,19 @@ type state struct {
 	live   sessionSet
 	late   sessionSet // had ended when they logged out
 	legacy sessionSet // from before revoke came, and not adopted yet
-	done   uint32     // operations
+	closed bool       // to all sessions from before revoke came
+	// Adoptions that were refused, as it is closed: they may be among what is revoked.
+	reserved sessionSet
+	marks    [2]int // when all of ann's and of bob's sessions were revoked
+	done     uint32 // operations
+}
+
+// mark returns when all sessions of a user were revoked.
+func (st *state) mark(user string) *int {
+	if user == bob {
+		return &st.marks[1]
+	}
+	return &st.marks[0]
 }
 
 func (sc *scene) start() (st state) {
@@ -82,20 +104,17 @@ func (sc *scene) start() (st state) {
 // done yet after which the sessions that are open are live.
 func (sc *scene) explain(st state, open sessionSet) bool {
 	answered := math.MaxInt // the first answer to one of them
-	for i, op := range sc.operations {
-		if st.done&(1<<i) == 0 {
+	for i := range sc.operations {
+		if op := &sc.operations[i]; st.done&(1<<i) == 0 && !op.unsure {
 			answered = min(answered, op.last)
 		}
 	}
-	if answered == math.MaxInt {
-		if sc.uses(attic) {
-			st.live |= st.legacy // to try their cookie was to adopt them
-		}
-		return st.live == open
+	if answered == math.MaxInt && sc.leaves(st, open) {
+		return true
 	}
 	for i := range sc.operations {
 		op := &sc.operations[i]
-		if st.done&(1<<i) != 0 || op.first > answered {
+		if st.done&(1<<i) != 0 || op.first > answered || sc.waits(i, st) {
 			continue
 		}
 		next := st
@@ -107,6 +126,26 @@ func (sc *scene) explain(st state, open sessionSet) bool {
 	return false
 }
 
+// waits reports whether the request of an operation has another one to do before.
+func (sc *scene) waits(i int, st state) bool {
+	for j := range i {
+		if before := &sc.operations[j]; st.done&(1<<j) == 0 && !before.unsure && before.exchange == sc.operations[i].exchange {
+			return true
+		}
+	}
+	return false
+}
+
+// leaves reports whether a state is what there is in the end.
+func (sc *scene) leaves(st state, open sessionSet) bool {
+	for n := range st.legacy.all() {
+		if sc.isTouched(n) {
+			st.live = st.live.with(n) // to try its cookie was to adopt it
+		}
+	}
+	return open&^st.live == 0 && st.live&^open&^sc.closed == 0
+}
+
 // can reports whether the answer to an operation is true in a state, and then is
 // true of one of the states in which the operation can leave it.
 func (sc *scene) can(op *operation, st state, then func(state) bool) bool {
@@ -115,18 +154,33 @@ func (sc *scene) can(op *operation, st state, then func(state) bool) bool {
 		if op.found != nobody {
 			return st.live.has(op.found) && then(st)
 		}
-		return (!(st.live | st.legacy).has(op.target) || sc.mayBeStale(op)) && then(st)
+		return (!(st.live | st.legacy).has(op.target) || sc.closed.has(op.target) || sc.mayBeStale(op)) && then(st)
 	case adopts:
 		if !st.legacy.has(op.target) {
+			if st.closed && !st.live.has(op.target) {
+				st.reserved = st.reserved.with(op.target)
+			}
 			return then(st)
+		}
+		if (op.unsure || sc.closed.has(op.target)) && then(st) { // it is not there any more, or was not reached
+			return true
 		}
 		st.legacy = st.legacy.without(op.target)
 		return sc.canBegin(op.target, st, then)
-	case signsIn:
-		if st.late.has(op.by) {
-			return then(st)
+	case comesBeside:
+		if !st.closed && *st.mark(sc.signIns[op.target].user) == 0 {
+			st.legacy = st.legacy.with(op.target)
 		}
-		return sc.canBegin(op.target, st, then)
+		return then(st)
+	case signsIn:
+		return !st.late.has(op.by) && !sc.isMarked(op, st) && sc.canBegin(op.target, st, then)
+	case begins:
+		return (!st.live.has(op.by) || sc.isRenewedBeside(op)) && !sc.isMarked(op, st) && sc.canBegin(op.target, st, then)
+	case isRefused:
+		ended := !op.hadLoggedOut && op.by != nobody && !st.live.has(op.by)
+		return (ended || st.late.has(op.by) || sc.isMarked(op, st)) && then(st)
+	case renews:
+		return (st.live.has(op.target) || sc.isRenewedBeside(op)) && then(st)
 	case logsOut:
 		if !st.live.has(op.target) {
 			st.late = st.late.with(op.target)
@@ -139,8 +193,11 @@ func (sc *scene) can(op *operation, st state, then func(state) bool) bool {
 		}
 		st.live = st.live.without(op.target)
 		return then(st)
+	case refusesOld:
+		st.legacy, st.closed = 0, true
+		return then(st)
 	case revokesEveryone:
-		st.live, st.legacy = 0, 0
+		st.live, st.marks = 0, [2]int{}
 		return then(st)
 	}
 
@@ -149,15 +206,37 @@ func (sc *scene) can(op *operation, st state, then func(state) bool) bool {
 		return errors.Is(op.err, revoke.ErrUnauthenticated) && then(st)
 	}
 	of := st.live & sc.of(op.user)
+	maybe := st.reserved & sc.of(op.user)
 	if op.kind == revokes {
-		if !of.has(op.target) {
-			return errors.Is(op.err, revoke.ErrNotFound) && then(st)
+		if !of.has(op.target) && errors.Is(op.err, revoke.ErrNotFound) {
+			return then(st)
 		}
-		st.live = st.live.without(op.target)
-		return op.err == nil && then(st)
+		if !(of | maybe).has(op.target) {
+			return op.unsure && then(st)
+		}
+		st.live, st.reserved = st.live.without(op.target), st.reserved.without(op.target)
+		return (op.unsure || op.err == nil) && then(st)
 	}
-	st.live &^= op.set
-	return op.err == nil && op.set == of.without(op.by) && then(st)
+	if !op.keepsNone {
+		of = of.without(op.by)
+	}
+	st.live &^= of
+	st.legacy &^= sc.of(op.user)
+	*st.mark(op.user) = max(*st.mark(op.user), op.at)
+	st.reserved &^= maybe
+	return (op.unsure || op.err == nil && op.set&^maybe == of) && then(st)
+}
+
+// isMarked reports whether all sessions of the user were revoked since the sign-in
+// began.
+func (sc *scene) isMarked(op *operation, st state) bool {
+	return *st.mark(sc.signIns[op.target].user) > op.began
+}
+
+// isRenewedBeside reports whether another request may have renewed the session, so that
+// this one's renewal came to nothing.
+func (sc *scene) isRenewedBeside(op *operation) bool {
+	return sc.faulty || sc.newestOf(op.by) != sc.opening.newestOf(op.by)
 }
 
 // canBegin begins a session, and ends any one of the others beyond the limit.
@@ -191,64 +270,4 @@ func (sc *scene) of(user string) (set sessionSet) {
 		}
 	}
 	return set
-}
-
-// told tells the operations with their answers, and what there is in the end.
-func (sc *scene) told(open sessionSet) string {
-	var all []string
-	for _, op := range sc.operations {
-		target, kept, answer := sc.named(op.target), "", ""
-		if op.by != nobody {
-			kept = " but " + sc.named(op.by)
-		}
-		switch {
-		case op.kind == loads && op.target == nobody:
-			continue
-		case op.err != nil:
-			answer = ": " + op.err.Error()
-		case op.kind == loads:
-			answer = ": " + sc.named(op.found)
-		case op.kind == revokesAll:
-			answer = ": " + sc.list(op.set)
-		}
-		all = append(all, op.who+" "+[...]string{
-			loads: "loads " + target, adopts: "adopts " + target, signsIn: "begins " + target, logsOut: "logs out " + target,
-			mayEnd: "may end " + target, revokes: "revokes " + target, revokesAll: "revokes all" + kept, revokesEveryone: "revokes everyone",
-		}[op.kind]+answer)
-	}
-	return strings.Join(all, "; ") + "; in the end there is " + sc.list(open)
-}
-
-func (sc *scene) list(set sessionSet) string {
-	var names []string
-	for n := range set.all() {
-		names = append(names, sc.named(n))
-	}
-	if names == nil {
-		return "nothing"
-	}
-	return strings.Join(names, " and ")
-}
-
-// A sessionSet is a set of sessions, of which nobody is never one.
-type sessionSet uint32
-
-func (set sessionSet) has(n sessionNo) bool        { return n != nobody && set&(1<<n) != 0 }
-func (set sessionSet) with(n sessionNo) sessionSet { return set | 1<<n }
-func (set sessionSet) len() int                    { return bits.OnesCount32(uint32(set)) }
-func (set sessionSet) without(n sessionNo) sessionSet {
-	if n == nobody {
-		return set
-	}
-	return set &^ (1 << n)
-}
-
-func (set sessionSet) all() iter.Seq[sessionNo] {
-	return func(yield func(sessionNo) bool) {
-		for n := range sessionNo(32) {
-			if set.has(n) && !yield(n) {
-				return
-			}
-		}
-	}
 }

@@ -14,63 +14,11 @@ var (
 	hashed     = setting{name: "hashed tokens", touchInterval: time.Hour, hashed: true}
 	authorized = setting{name: "leave is asked", authorize: true}
 	arrivals   = setting{name: "responses arrive in any order", touchInterval: time.Hour, arrivals: true}
+	forgetful  = setting{name: "tombstones are forgotten at once", forgets: true}
 	idleAny    = setting{name: "idle timeout, each use is noted, and responses arrive in any order", idleTimeout: 24 * time.Hour, arrivals: true}
 
-	settings = []setting{rare, always, idle, idleAlways, limited, hashed, authorized, arrivals, idleAny}
+	settings = []setting{rare, always, idle, idleAlways, limited, hashed, authorized, arrivals, idleAny, forgetful}
 )
-
-// requests are what can be under way in a session, the laptop's.
-var requests = []role{
-	in(laptop, toRead),
-	in(laptop, toWrite),
-	in(laptop, toRenew),
-	in(laptop, toProlong),
-	in(laptop, toProve),
-	in(laptop, toSignInAs(ann)),
-	in(laptop, toSignInAs(bob)),
-	in(laptop, toRename),
-	in(laptop, toDestroy),
-	in(laptop, toLogOut),
-	in(laptop, toForget),
-	in(laptop, toPanic),
-	in(laptop, toHijack),
-	in(laptop, toStream),
-	in(laptop, toCommitLate),
-	in(laptop, toRenewLate),
-	in(laptop, toRevokeItself),
-	in(phone, toMerge(laptop)),
-	in(kiosk, toMerge(laptop)),
-	in(desk, toMerge(laptop)),
-}
-
-// usual are those that most applications have.
-var usual = []role{
-	in(laptop, toRead),
-	in(laptop, toWrite),
-	in(laptop, toRenew),
-	in(laptop, toSignInAs(ann)),
-	in(laptop, toDestroy),
-}
-
-// revocations are how a session is ended by others, or is not.
-var revocations = []role{
-	owner(toRevoke(laptop)),
-	owner(toRevokeAll),
-	owner(toRevokeEveryone),
-	in(phone, toRevoke(laptop)),
-	in(phone, toRevokeOthers),
-	in(laptop, toRevokeOthers),
-	in(desk, toRevoke(laptop)), // bob has no such session
-	in(tablet, toSignInAs(ann)),
-}
-
-// old are what can be under way in a session from before revoke came.
-var old = []role{
-	in(attic, toRead),
-	in(attic, toWrite),
-	in(attic, toRenew),
-	in(attic, toDestroy),
-}
 
 // A program is some casts under some settings. The roles of a cast are played at
 // the same time.
@@ -78,6 +26,7 @@ type program struct {
 	name     string
 	settings []setting
 	casts    [][]role
+	within   int  // how many interruptions, if not all orders are run
 	long     bool // left out under -short, and by the race detector
 }
 
@@ -96,6 +45,31 @@ var programs = []program{
 		},
 	},
 	{
+		name:     "a session is renewed, and used under the new token",
+		settings: []setting{rare, always, idleAlways, arrivals, idleAny},
+		casts: each(
+			[]role{in(laptop, toRenew, toRead), in(laptop, toRenew, toWrite)},
+			append(slices.Clone(usual), in(laptop, toProve), in(laptop, toRenew, toRead), in(laptop, toLogOut)),
+		),
+	},
+	{
+		name:     "a session is renewed, and the answer is lost",
+		settings: []setting{rare, idleAlways, arrivals},
+		casts: each(
+			[]role{in(laptop, lost(toRenew), toRead), in(laptop, lost(toRenew), toWrite), in(laptop, lost(toRenew), toRenew), in(laptop, lost(toRenew), toLogOut), in(laptop, lost(toRenew), toLogIn(ann))},
+			append(slices.Clone(usual), owner(toRevoke(laptop)), owner(toRevokeAll), in(phone, toRevokeOthers)),
+		),
+	},
+	{
+		name:     "a sign-in is under way",
+		settings: []setting{rare, idleAlways, limited, arrivals, forgetful},
+		casts: append(
+			each(signIns, append(slices.Clone(revocations), in(laptop, toRenew), in(laptop, toProve), in(laptop, toDestroy), in(laptop, toLogIn(ann)))),
+			[]role{owner(toRevokeAll), in(tablet, toSignInAs(ann))},
+			[]role{owner(toRevokeAll), in(laptop, toLogIn(ann))},
+		),
+	},
+	{
 		name:     "two sessions revoke each other, and one of them is in use",
 		settings: []setting{rare},
 		casts: each(
@@ -107,7 +81,7 @@ var programs = []program{
 	},
 	{
 		name:     "a session is in use, and revoked",
-		settings: settings,
+		settings: []setting{rare, always, idle, idleAlways, limited, hashed, authorized, arrivals, idleAny},
 		casts:    each(requests, revocations),
 	},
 	{
@@ -180,49 +154,68 @@ var programs = []program{
 		name:     "a session from before revoke came is in use twice",
 		settings: []setting{always, arrivals},
 		casts:    pairs(append(old, in(kiosk, toMerge(attic)))),
+		within:   2,
 		long:     true,
 	},
 	{
 		name:     "a session from before revoke came is in use twice, and revoked",
 		settings: []setting{rare},
 		casts:    [][]role{{in(attic, toRead), in(attic, toWrite), owner(toRevoke(attic))}},
+		within:   2,
 		long:     true,
 	},
-}
-
-// each returns the casts that have one role of each list.
-func each(lists ...[]role) [][]role {
-	casts := [][]role{nil}
-	for _, list := range lists {
-		casts = withOne(casts, list...)
-	}
-	return casts
-}
-
-// withOne returns the casts, each with one more role.
-func withOne(casts [][]role, more ...role) (all [][]role) {
-	for _, cast := range casts {
-		for _, p := range more {
-			all = append(all, append(slices.Clone(cast), p))
-		}
-	}
-	return all
-}
-
-// pairs returns the casts that have two roles of a list, or one twice.
-func pairs(list []role) (casts [][]role) {
-	for i, p := range list {
-		casts = append(casts, each([]role{p}, list[i:])...)
-	}
-	return casts
-}
-
-// triples returns the casts that have three roles of a list, or one repeatedly.
-func triples(list []role) (casts [][]role) {
-	for i, p := range list {
-		for _, pair := range pairs(list[i:]) {
-			casts = append(casts, append([]role{p}, pair...))
-		}
-	}
-	return casts
+	{
+		name:     "a session from before revoke came is in use twice, and more sign in than may, or all are revoked",
+		settings: []setting{limited, forgetful},
+		casts: each(
+			[]role{in(attic, toRead), in(attic, toRenew)},
+			[]role{in(attic, toRead), in(attic, toWrite)},
+			[]role{in(tablet, toSignInAs(ann)), owner(toRevoke(attic)), owner(toRevokeAll), owner(toRevokeEveryone)},
+		),
+		within: 2,
+		long:   true,
+	},
+	{
+		name:     "a session from before revoke came is in use, and revoked again and again",
+		settings: []setting{forgetful},
+		casts:    each([]role{in(attic, toRead), in(attic, toRenew)}, endings, endings),
+		within:   2,
+		long:     true,
+	},
+	{
+		name:     "tombstones are forgotten",
+		settings: []setting{forgetful},
+		casts:    append(each(usual, revocations), each(old, endings)...),
+	},
+	{
+		name:     "a call fails in a session",
+		settings: []setting{rare, idleAlways},
+		casts: each(
+			append(slices.Clone(usual), in(laptop, toProve), in(laptop, toLogIn(ann)), in(laptop, toSignInAs(bob)), in(laptop, toRevokeOthers), in(laptop, toReset), in(laptop, toRenew, toRead)),
+			faults,
+			[]role{owner(toRevoke(laptop)), owner(toRevokeAll), in(phone, toRevokeOthers), in(laptop, toWrite)},
+		),
+		within: 2,
+		long:   true,
+	},
+	{
+		name:     "a call fails while a session from before revoke came is in use",
+		settings: []setting{forgetful},
+		casts:    each(old, faults, append(slices.Clone(endings), in(attic, toRead))),
+		within:   2,
+		long:     true,
+	},
+	{
+		name:     "nodes of plain scs are left",
+		settings: []setting{rare, idleAlways},
+		casts:    beside(old, plainly),
+		within:   3,
+	},
+	{
+		name:     "nodes of plain scs are left, and sessions are revoked",
+		settings: []setting{forgetful},
+		casts:    withOne(beside(old, plainly), endings...),
+		within:   2,
+		long:     true,
+	},
 }

@@ -2,9 +2,12 @@ package interleaving
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A scene is one execution of a program.
@@ -13,12 +16,19 @@ type scene struct {
 	playing    bool             // it is not the opening
 	jars       [browsers]string // the cookies that the browsers hold
 	setBy      [browsers]setBy
+	sent       [browsers]bool // a request
 	signIns    []signIn
 	issued     []issued
 	renewals   []renewal
+	used       sessionSet // whose newest cookie was used since it was issued
+	moved      sessionSet // from before, and moved by a node of plain scs
+	closed     sessionSet // that may live though no cookie opens them
 	operations []operation
 	requests   int
-	wrong      error // what cannot be right, whatever the order of the operations
+	ticks      int     // of the clock
+	fault      failure // of the next call of a store
+	faulty     bool    // a call of a store has failed
+	wrong      error   // what cannot be right, whatever the order of the operations
 }
 
 // A sessionNo is a session of a scene, by its number among the sign-ins.
@@ -32,7 +42,8 @@ type signIn struct {
 	user    string
 	id      string    // the public id, once it is known
 	holders []browser // those that may hold its cookie
-	legacy  bool      // from before revoke came
+	legacy  bool      // of plain scs: from before revoke came, or from a node without it
+	goesOn  sessionNo // the session itself, or the one that was found to go on
 }
 
 // An issued value of the cookie is one that was given to a browser, or would
@@ -43,10 +54,12 @@ type issued struct {
 	step    int // in which it was
 }
 
-// A renewal may have made older cookies of a session stale from a step on.
+// A renewal may have made older cookies of a session stale from a step on: its user
+// has proved who they are, or one of its newer cookies was used.
 type renewal struct {
 	session sessionNo
 	step    int
+	by      *exchange
 }
 
 // A role is what one of those who act at the same time does.
@@ -62,7 +75,12 @@ func in(at browser, acts ...act) role {
 	for _, a := range acts {
 		does = append(does, a.does)
 	}
-	return role{fmt.Sprintf("the %v %s", at, strings.Join(does, " and then ")), func(sc *scene) {
+	return role{fmt.Sprintf("the %v %s", at, strings.Join(does, " and then ")), play(at, false, acts)}
+}
+
+// play sends one request after the other.
+func play(at browser, toPlainNode bool, acts []act) func(*scene) {
+	return func(sc *scene) {
 		name := fmt.Sprintf("request %c", 'A'+sc.requests)
 		if at != laptop {
 			name = fmt.Sprintf("the %v's %s", at, name)
@@ -73,10 +91,10 @@ func in(at browser, acts ...act) role {
 				if i > 0 {
 					sc.run.Step("is followed by one that " + a.does)
 				}
-				sc.send(name, at, a)
+				sc.send(name, at, a, toPlainNode)
 			}
 		})
-	}}
+	}
 }
 
 // owner is the role of somebody who acts once, and is in no request.
@@ -100,9 +118,21 @@ func (sc *scene) sessionOf(cookie string) sessionNo {
 // firstOf returns the session that a browser had when the scene began.
 func (sc *scene) firstOf(at browser) sessionNo { return sc.sessionOf(sc.opening.jars[at]) }
 
-// uses reports whether a browser has sent its first cookie in the scene.
-func (sc *scene) uses(at browser) bool {
-	return slices.ContainsFunc(sc.operations, func(op operation) bool { return op.kind == loads && op.target == sc.firstOf(at) })
+// isTouched reports whether a session from before revoke came may be another than it
+// was when the scene began.
+func (sc *scene) isTouched(n sessionNo) bool {
+	return int(n) >= len(sc.opening.signIns) || slices.ContainsFunc(sc.operations, func(op operation) bool {
+		return op.kind >= revokesAll && op.err == nil || op.kind < revokesAll && op.target == n
+	})
+}
+
+// tick returns the time, which is later than that of any other tick, for the
+// application too: it tells microseconds apart.
+func (sc *scene) tick() int {
+	for now := time.Now().UnixMicro(); now == time.Now().UnixMicro(); {
+	}
+	sc.ticks++
+	return sc.ticks
 }
 
 func (sc *scene) named(n sessionNo) string {
@@ -110,6 +140,17 @@ func (sc *scene) named(n sessionNo) string {
 		return "nobody"
 	}
 	return sc.signIns[n].name
+}
+
+// oldID returns the id of the session that an old cookie is adopted as.
+func (sc *scene) oldID(cookie string) string {
+	key := cookie
+	if sc.setting.hashed {
+		sum := sha256.Sum256([]byte(cookie))
+		key = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	sum := sha256.Sum256([]byte("revoke: id of an old session\x00" + key))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // tokenParts returns what the token of a session tells.

@@ -26,10 +26,12 @@ type stage struct {
 	sm       *scs.SessionManager
 	sessions *revoke.Manager // nil over plain scs
 	handler  http.Handler
+	plain    *node                                 // of plain scs, over the same visitors' store
 	spoil    func(*scene, store.Store) store.Store // gives the store a defect; may be nil
 	store    steppedStore
 	visitors steppedVisitors
-	run      *interleave.Run // of the scene that is played
+	scene    *scene          // that is played
+	run      *interleave.Run // likewise
 
 	opening scene
 	records []store.Record    // of the opening, as stored
@@ -45,6 +47,13 @@ type setting struct {
 	maxPerUser    int
 	authorize     bool // Authorize is asked, and lets through
 	arrivals      bool // responses need not arrive in the order in which they were sent
+	forgets       bool // the store forgets tombstones at once
+}
+
+// A node of plain scs.
+type node struct {
+	sm      *scs.SessionManager
+	handler http.Handler
 }
 
 // A browser holds one cookie. Each is named for the place where it stands.
@@ -77,6 +86,9 @@ func newStage(t *testing.T, how setting, spoil func(*scene, store.Store) store.S
 		s.sessions.Authorize = func(context.Context, revoke.Action) error { return nil }
 	}
 	s.handler = s.sessions.Track(http.HandlerFunc(serveExchange))
+	s.plain = &node{sm: newSessionManager(how)}
+	s.plain.sm.Store = &s.visitors
+	s.plain.handler = s.plain.sm.LoadAndSave(http.HandlerFunc(serveExchange))
 	s.open(t)
 	return s
 }
@@ -90,11 +102,16 @@ func newPlainStage(t *testing.T, how setting) *stage {
 }
 
 func newEmptyStage(how setting) *stage {
-	s := &stage{setting: how, sm: scs.New(), run: new(interleave.Run)}
+	s := &stage{setting: how, sm: newSessionManager(how), run: new(interleave.Run)}
 	s.store.stage, s.visitors.stage = s, s
 	s.sm.Store = &s.visitors
-	s.sm.IdleTimeout, s.sm.HashTokenInStore = how.idleTimeout, how.hashed
 	return s
+}
+
+func newSessionManager(how setting) *scs.SessionManager {
+	sm := scs.New()
+	sm.IdleTimeout, sm.HashTokenInStore = how.idleTimeout, how.hashed
+	return sm
 }
 
 // open signs everybody in, and keeps what is then stored.
@@ -102,20 +119,15 @@ func (s *stage) open(t *testing.T) {
 	memory, visitors := store.NewMemory(), memstore.NewWithCleanupInterval(0)
 	s.store.Store, s.visitors.MemStore = memory, visitors
 
-	before := newEmptyStage(s.setting)
-	before.sm.Store, before.sm.Codec = visitors, s.sm.Codec
-	before.handler = before.sm.LoadAndSave(http.HandlerFunc(serveExchange))
-	opening := &scene{stage: before}
-	opening.send("the opening", attic, toSignInAs(ann))
-	opening.signIns[opening.issued[0].session].legacy = s.sessions != nil
-
-	opening.stage = s
+	opening := &scene{stage: s}
+	opening.send("the opening", attic, toSignInAs(ann), s.plain != nil)
 	for _, at := range []browser{laptop, phone} {
-		opening.send("the opening", at, toSignInAs(ann))
+		opening.send("the opening", at, toSignInAs(ann), false)
 	}
-	opening.send("the opening", desk, toSignInAs(bob))
-	opening.send("the opening", kiosk, toWrite)
+	opening.send("the opening", desk, toSignInAs(bob), false)
+	opening.send("the opening", kiosk, toWrite, false)
 	s.opening = *opening
+	s.opening.operations = nil
 	for _, c := range opening.issued {
 		if user, id, ok := tokenParts(c.cookie); ok {
 			r, err := memory.Find(context.Background(), user, id)
@@ -125,7 +137,6 @@ func (s *stage) open(t *testing.T) {
 	}
 	visits, err := visitors.All()
 	s.visits = maps.Clone(visits)
-	opening.send("the opening", attic, toRead) // for the id of the session that it adopts
 	if err := errors.Join(opening.wrong, err); err != nil {
 		t.Fatal(err)
 	}
@@ -147,9 +158,13 @@ func (s *stage) play(cast []role) interleave.Program {
 			stage: s, playing: true, jars: s.opening.jars,
 			signIns: slices.Clone(s.opening.signIns), issued: slices.Clone(s.opening.issued),
 		}
-		s.run, s.store.Store, s.visitors.MemStore = r, memory, visitors
+		s.scene, s.run, s.store.Store, s.visitors.MemStore = sc, r, memory, visitors
+		if s.setting.forgets {
+			s.store.Store = newForgetfulStore(memory)
+		}
+		s.store.Store = &everyoneInTwoSteps{Store: s.store.Store, sc: sc}
 		if s.spoil != nil {
-			s.store.Store = s.spoil(sc, memory)
+			s.store.Store = s.spoil(sc, s.store.Store)
 		}
 		for _, p := range cast {
 			p.play(sc)

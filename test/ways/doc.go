@@ -1,5 +1,5 @@
 // Package ways tries each way in which a session that was ended would come back,
-// R1 to R12 of the README, over real HTTP and on every store.
+// R1 to R15 of the README, over real HTTP and on every store.
 //
 //	go test ./test/ways -run 'TestRevokedStaysRevoked$/R5/redis'
 //	go test ./test/ways -tags plainscs -run 'PlainSCS'   # the same over plain scs

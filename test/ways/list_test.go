@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/revoke-sessions/revoke/store"
 )
 
 // A way is one of the ways in which a session that was ended comes back.
@@ -123,5 +125,54 @@ var ways = []way{
 		})
 		tr.end(elsewhere, token)
 		finish()
+	}},
+}
+
+// onlyHere are the ways that plain scs has no need of: it has no other sessions than
+// its own, no RevokeAll, and no tombstones.
+var onlyHere = []way{
+	{"R13", "a session from before revoke came is used again, or is just being adopted", func(tr *trial) {
+		dormant, adopted, adopting := tr.signInBefore(), tr.signInBefore(), tr.signInBefore()
+		finish := tr.inFlight(adopted, func(_ http.ResponseWriter, r *http.Request) { tr.app.SCS.Put(r.Context(), "cart", "book") })
+		tr.tap.AfterNext("Create", tr.endAll)
+		tr.send("/renew", adopting)
+		finish()
+		for _, token := range []string{dormant, adopted, adopting} {
+			tr.send("/renew", token)
+		}
+	}},
+	{"R14", "a sign-in is under way whose password was checked before", func(tr *trial) {
+		login := func(_ http.ResponseWriter, r *http.Request) {
+			if err := tr.app.Sessions.Login(r.Context(), "ann"); err != nil {
+				tr.t.Error(err)
+			}
+		}
+		token := tr.signIn()
+		finish := tr.inFlight(token, func(_ http.ResponseWriter, r *http.Request) {
+			tr.app.SCS.RenewToken(r.Context())
+			tr.app.SCS.Put(r.Context(), "userID", "ann")
+		})
+		tr.endAll()
+		finish()
+		finish = tr.inFlight("", login)
+		tr.endAll()
+		finish()
+	}},
+	{"R15", "a tombstone is forgotten while a write, a renewal and an old cookie are under way", func(tr *trial) {
+		tokens := []string{tr.signIn(), tr.signIn(), tr.signInBefore()}
+		before, _, _ := tr.app.Visitors.Find(tokens[2])
+		tr.app.BrowserWith(tr.t, tokens[2]).Opens() // it is adopted
+		write := tr.inFlight(tokens[0], func(_ http.ResponseWriter, r *http.Request) { tr.app.SCS.Put(r.Context(), "cart", "book") })
+		tr.endAll()
+		for range store.MaxTombstones + 5 {
+			time.Sleep(time.Millisecond) // after the mark of endAll
+			token := tr.signIn()
+			tr.end(elsewhere, token)
+		}
+		write()
+		tr.app.Visitors.Commit(tokens[2], before, time.Now().Add(time.Hour)) // by a node of plain scs, where it was under way
+		for _, token := range tokens {
+			tr.send("/renew", token)
+		}
 	}},
 }

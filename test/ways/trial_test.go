@@ -17,6 +17,7 @@ type trial struct {
 	app  *testapp.App
 	end  func(ctx context.Context, token string)
 	find func(then func()) // has then run after the next look-up of a token
+	tap  *testapp.Tap      // before the store; nil over plain scs
 
 	act     http.HandlerFunc // what POST /act does
 	entered chan struct{}    // a request is in the handler, its session loaded
@@ -69,6 +70,21 @@ func (tr *trial) signIn() (token string) {
 		tr.t.Fatal("the token of the sign-in opens nothing")
 	}
 	return token
+}
+
+// signInBefore signs the user in as it was before revoke came.
+func (tr *trial) signInBefore() (token string) {
+	tr.t.Helper()
+	token = tr.app.Before(tr.t).SignedIn(tr.t, "ann").Cookie
+	tr.issued = append(tr.issued, token)
+	return token
+}
+
+// endAll ends all sessions of the user.
+func (tr *trial) endAll() {
+	if _, err := tr.app.Sessions.RevokeAll(elsewhere, "ann"); err != nil {
+		tr.t.Errorf("revoke all: %v", err)
+	}
 }
 
 // inFlight starts a request that loads the session, stops there until it is

@@ -2,7 +2,9 @@ package ways
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -14,7 +16,7 @@ func TestMain(m *testing.M) { testapp.Main(m) }
 
 // TestRevokedStaysRevoked shows that each of the ways is closed.
 func TestRevokedStaysRevoked(t *testing.T) {
-	for _, way := range ways {
+	for _, way := range slices.Concat(ways, onlyHere) {
 		t.Run(way.name, func(t *testing.T) {
 			testapp.EachStore(t, func(t *testing.T, st store.Store) {
 				tr := tryTracked(t, st)
@@ -34,8 +36,10 @@ func TestRevokedStaysRevoked(t *testing.T) {
 func tryTracked(t *testing.T, st store.Store) *trial {
 	tap := testapp.NewTap(st)
 	app := testapp.Over(scs.New(), tap)
-	app.Sessions.TouchInterval = 0 // every request touches
+	app.Sessions.TouchInterval = 0                      // every request touches
+	app.Sessions.AdoptUntil = time.Now().Add(time.Hour) // also under encryption
 	tr := try(t, app)
+	tr.tap = tap
 	tr.find = func(then func()) { tap.AfterNext("Find", then) }
 	tr.end = func(ctx context.Context, token string) {
 		id := app.BrowserWith(t, token).ID()

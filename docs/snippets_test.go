@@ -1,0 +1,127 @@
+package docs_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/revoke-sessions/revoke"
+	"github.com/revoke-sessions/revoke/page"
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// What the documents show and no example has.
+
+func checkPassword(r *http.Request) (userID string, err error) {
+	if r.FormValue("password") != "right" {
+		return "", errors.New("wrong password")
+	}
+	return "ann", nil
+}
+
+// integration is the README's.
+func integration() http.Handler {
+	sm := scs.New()
+	sessions := revoke.New(sm, store.NewMemory())
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		userID, err := checkPassword(r)
+		if err != nil {
+			http.Error(w, "wrong name or password", http.StatusUnauthorized)
+			return
+		}
+		if err := sessions.Login(r.Context(), userID); err != nil {
+			http.Error(w, "sign-in failed", http.StatusInternalServerError)
+			return
+		}
+		http.Redirect(w, r, "/account/sessions", http.StatusSeeOther)
+	})
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Logout(r.Context()); err != nil {
+			revoke.ProblemOf(err).Write(w)
+			return
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
+	sessions.Mount(mux, "/api/auth/sessions")
+	mux.Handle("/account/sessions", page.New(sessions, page.Options{LoginURL: "/"}))
+
+	handler := http.NewCrossOriginProtection().Handler(sessions.Track(mux)) // for http.ListenAndServe
+	return handler
+}
+
+// TestIntegration runs what the README shows.
+func TestIntegration(t *testing.T) {
+	server := httptest.NewServer(integration())
+	defer server.Close()
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	var cookie *http.Cookie
+	for _, step := range []struct {
+		request string
+		status  int
+	}{
+		{"POST /login", http.StatusUnauthorized},
+		{"POST /login?password=right", http.StatusSeeOther},
+		{"GET /api/auth/sessions", http.StatusOK},
+		{"GET /account/sessions", http.StatusOK},
+		{"DELETE /api/auth/sessions", http.StatusOK},
+		{"POST /logout", http.StatusSeeOther},
+		{"GET /api/auth/sessions", http.StatusUnauthorized},
+	} {
+		method, path, _ := strings.Cut(step.request, " ")
+		r, err := http.NewRequest(method, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cookie != nil {
+			r.AddCookie(cookie)
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != step.status {
+			t.Errorf("%s: %d, want %d", step.request, answer.StatusCode, step.status)
+		}
+		for _, c := range answer.Cookies() {
+			if c.Value != "" {
+				cookie = c // which goes on being sent after a sign-out
+			}
+		}
+	}
+}
+
+type Account struct{ ID string }
+
+func ExampleManager_userID() {
+	sessions := revoke.New(scs.New(), store.NewMemory())
+	sessions.UserID = func(get func(key string) any) string {
+		account, _ := get("account").(Account)
+		return account.ID
+	}
+}
+
+func ExampleManager_adoptUntil() {
+	sessions := revoke.New(scs.New(), store.NewMemory())
+	sessions.AdoptUntil = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+}
+
+func ExampleManager_FlushEvents() {
+	sessions := revoke.New(scs.New(), store.NewMemory())
+	server := &http.Server{Handler: sessions.Track(http.NotFoundHandler())}
+	_ = func(ctx context.Context) error {
+		if err := server.Shutdown(ctx); err != nil {
+			return err
+		}
+		return sessions.FlushEvents(ctx)
+	}
+}

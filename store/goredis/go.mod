@@ -1,0 +1,19 @@
+module github.com/revoke-sessions/revoke/store/goredis
+
+go 1.25.1
+
+replace github.com/revoke-sessions/revoke => ../..
+
+require (
+	github.com/gomodule/redigo v1.9.3
+	github.com/redis/go-redis/v9 v9.22.0
+	github.com/revoke-sessions/revoke v0.0.0
+)
+
+require (
+	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
+	golang.org/x/sys v0.30.0 // indirect
+)

@@ -1,0 +1,17 @@
+module github.com/revoke-sessions/revoke/store/rueidis
+
+go 1.25.1
+
+replace github.com/revoke-sessions/revoke => ../..
+
+require (
+	github.com/gomodule/redigo v1.9.3
+	github.com/redis/rueidis v1.0.79
+	github.com/revoke-sessions/revoke v0.0.0
+)
+
+require (
+	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)

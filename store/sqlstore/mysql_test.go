@@ -1,0 +1,52 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql"
+
+	"github.com/revoke-sessions/revoke/store"
+	"github.com/revoke-sessions/revoke/store/sqlstore"
+	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
+	"github.com/revoke-sessions/revoke/store/storetest"
+)
+
+func TestMariaDB(t *testing.T) {
+	server := servertest.StartMariaDB(t)
+	dsn := servertest.MariaDSN(server.Addr)
+	t.Run("MigrateAtOnce", func(t *testing.T) {
+		tenMigrate(t, sqlstore.MySQL, func() *sql.DB { return open(t, "mysql", dsn) })
+	})
+	for name, options := range map[string]string{
+		"as it is":    "",
+		"interpolate": "?interpolateParams=true",
+		"found rows":  "?interpolateParams=true&clientFoundRows=true",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if options != "" {
+				long(t)
+			}
+			db := open(t, "mysql", dsn+options)
+			db.SetMaxIdleConns(32)
+			st := struct{ store.Store }{migrated(t, db, sqlstore.MySQL)} // without Subscribe, since nothing is told
+			storetest.Run(t, func() store.Store { return st })
+		})
+	}
+	const interpolate = "?interpolateParams=true"
+	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.MySQL, "mysql", dsn+interpolate) })
+	t.Run("Held", func(t *testing.T) { testHeld(t, sqlstore.MySQL, open(t, "mysql", dsn)) })
+	t.Run("RoundTrips", func(t *testing.T) {
+		for options, most := range map[string]int64{"": 2, interpolate: 1} {
+			proxy := servertest.StartProxy(t, server.Addr)
+			testRoundTrips(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MariaDSN(proxy.Addr)+options), most)
+		}
+	})
+	t.Run("Expiry", func(t *testing.T) {
+		db := open(t, "mysql", dsn)
+		must(db.Exec("delete from revoke_sessions"))
+		must(db.Exec("delete from revoke_users"))
+		must(db.Exec("delete from revoke_onces"))
+		testExpiry(t, sqlstore.MySQL, db)
+	})
+}
