@@ -111,7 +111,7 @@ var (
 	errHashedIterate = errors.New("revoke: Iterate cannot end sessions under HashTokenInStore: use List and Revoke, or RevokeEveryone")
 
 	errEncode             = fmt.Errorf("revoke: %w: encode session", ErrMisconfigured)
-	errSignInOutsideTrack = fmt.Errorf("revoke: %w: a sign-in is stored by Track when the response begins, and not otherwise", ErrMisconfigured)
+	errSignInOutsideTrack = fmt.Errorf("revoke: %w: Commit signs nobody in: Track does, when the response begins; in a test use revoketest.SignIn", ErrMisconfigured)
 )
 
 // ignoreEnded passes only the errors that mean that a store failed.

@@ -31,8 +31,16 @@ func build(t *testing.T, dir string) (binary string) {
 // start runs an example until stop, and returns the address that it prints.
 func start(t *testing.T, binary string, args ...string) (address string, stop func()) {
 	t.Helper()
+	address, _, stop = startLogged(t, io.Discard, binary, args...)
+	return address, stop
+}
+
+// startLogged also returns what the example prints after its address, and writes the
+// example's log to a writer.
+func startLogged(t *testing.T, log io.Writer, binary string, args ...string) (address, printed string, stop func()) {
+	t.Helper()
 	cmd := exec.Command(binary, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
-	cmd.Stderr = io.Discard
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -42,30 +50,37 @@ func start(t *testing.T, binary string, args ...string) (address string, stop fu
 	}
 	stop = sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() })
 	t.Cleanup(stop)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	r := bufio.NewReader(out)
+	line, err := r.ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSpace(line), "Listening on ")
 	if err != nil || !ok {
 		t.Fatalf("printed %q, %v", line, err)
 	}
+	rest, _ := r.Peek(r.Buffered()) // an example prints once
+	printed = string(rest)
 	go io.Copy(io.Discard, out)
-	return address, stop
+	return address, printed, stop
 }
 
 // A jar is a browser.
 type jar struct {
-	t *testing.T
+	t      *testing.T
+	accept string // "" as curl has it
 	*http.Client
 }
 
 func newJar(t *testing.T) jar {
 	j, _ := cookiejar.New(nil)
-	return jar{t, &http.Client{Jar: j}}
+	return jar{t, "", &http.Client{Jar: j}}
 }
 
 func (j jar) do(method, address string, form url.Values) (int, string) {
 	j.t.Helper()
 	r, _ := http.NewRequest(method, address, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if j.accept != "" {
+		r.Header.Set("Accept", j.accept)
+	}
 	resp, err := j.Do(r)
 	if err != nil {
 		j.t.Fatal(err)
@@ -122,6 +137,75 @@ func tour(t *testing.T, here, there string) {
 func TestBasic(t *testing.T) {
 	address, _ := start(t, build(t, "basic"))
 	tour(t, address, address)
+}
+
+// TestPrintedTour runs the commands that the example prints, as they stand there.
+func TestPrintedTour(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("REVOKE_REAL") == "" {
+		t.Skip("there is no curl")
+	}
+	var log strings.Builder
+	_, printed, stop := startLogged(t, &log, build(t, "basic"))
+	shell := exec.Command("sh", "-es")
+	shell.Dir = t.TempDir()
+	var commands strings.Builder
+	for line := range strings.Lines(printed) {
+		if command, ok := strings.CutPrefix(line, "  "); ok {
+			commands.WriteString(strings.ReplaceAll(command, "curl ", "curl -s "))
+		}
+	}
+	shell.Stdin = strings.NewReader(commands.String())
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	rest := string(out)
+	for _, want := range []string{
+		"Signed in as ann.", "Signed in as ann.", "Signed in as ann.",
+		`"current":true`, `"current":false`, `"current":false`,
+		`{"count":1,`, "(revoked).",
+		`{"count":1,`, "(revoked_others).", "Hello, ann.",
+	} {
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Fatalf("%q does not follow in:\n%s", want, out)
+		}
+		rest = after
+	}
+	stop()
+	for _, alarming := range []string{"WARN", "ERROR", "panic"} {
+		if strings.Contains(log.String(), alarming) {
+			t.Errorf("the log has %s:\n%s", alarming, log.String())
+		}
+	}
+}
+
+// TestPages shows the example to a browser: a form, and where to go from there.
+func TestPages(t *testing.T) {
+	address, _ := start(t, build(t, "basic"))
+	browser := newJar(t)
+	browser.accept = "text/html"
+	if _, body := browser.do("GET", address+"/", nil); !strings.Contains(body, `action="/login"`) {
+		t.Errorf("to a visitor: %s", body)
+	}
+	if status, body := browser.do("POST", address+"/login", url.Values{"user": {""}}); status != http.StatusBadRequest || !strings.Contains(body, "Who are you?") || !strings.Contains(body, `action="/login"`) {
+		t.Errorf("to nobody: %d %s", status, body)
+	}
+	status, body := browser.do("POST", address+"/login", url.Values{"user": {"<ann>"}})
+	if status != http.StatusOK || !strings.Contains(body, "Hello, <bdi>&lt;ann&gt;</bdi>") || !strings.Contains(body, `href="/account/sessions"`) {
+		t.Errorf("after the sign-in: %d %s", status, body)
+	}
+	for _, link := range []string{"/look?style", "/site.css"} {
+		if !strings.Contains(body, `href="`+link+`"`) {
+			t.Errorf("there is no link to %s", link)
+		}
+		if status, style := browser.do("GET", address+link, nil); status != http.StatusOK || !strings.Contains(style, "{") {
+			t.Errorf("%s: %d", link, status)
+		}
+	}
+	if _, body := browser.do("POST", address+"/logout", nil); !strings.Contains(body, `action="/login"`) {
+		t.Errorf("after the sign-out: %s", body)
+	}
 }
 
 func TestRedis(t *testing.T) {

@@ -5,6 +5,7 @@ package main
 import (
 	"flag"
 	"log"
+	"net/http"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -18,11 +19,34 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:4000", "`address` to listen on; port 0 picks one")
 	flag.Parse()
 
-	sm := scs.New()
-	sessions := revoke.New(sm, store.NewMemory())
+	sessions := revoke.New(scs.New(), store.NewMemory())
+	sameOrigin := http.NewCrossOriginProtection() // other sites sign nobody in or out
 
-	mux := site.New(sm, sessions)
+	mux := site.Pages(sessions)
+	mux.Handle("POST /login", sameOrigin.Handler(signIn(sessions)))
+	mux.Handle("POST /logout", sameOrigin.Handler(signOut(sessions)))
 	sessions.Mount(mux, "/api/auth/sessions")
 	mux.Handle("/account/sessions", page.New(sessions, page.Options{LoginURL: "/"}))
 	log.Fatal(site.Serve(*listen, sessions.Track(mux)))
+}
+
+func signIn(sessions *revoke.Manager) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		user := r.PostFormValue("user") // an application asks for a password as well
+		if err := sessions.Login(r.Context(), user); err != nil {
+			site.Fail(w, r, http.StatusBadRequest, "Who are you? Type a name.")
+			return
+		}
+		site.Done(w, r, "Signed in as "+user+".")
+	}
+}
+
+func signOut(sessions *revoke.Manager) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Logout(r.Context()); err != nil {
+			site.Fail(w, r, http.StatusServiceUnavailable, "Sign-out failed. Try again.")
+			return
+		}
+		site.Done(w, r, "Signed out.")
+	}
 }
