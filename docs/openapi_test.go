@@ -1,4 +1,4 @@
-package revoke_test
+package docs_test
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package revoke_test
+package hostile
 
 import (
 	"bytes"
