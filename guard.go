@@ -48,6 +48,9 @@ func (m *Manager) guard(r *http.Request, limit func(*http.Request) error) error 
 }
 
 func (m *Manager) checkOrigin(r *http.Request) error {
+	if m.request(r.Context()).came.header {
+		return nil // no other site can know the token, and no cookie counts
+	}
 	protection := m.CrossOrigin
 	if protection == nil {
 		protection = new(http.CrossOriginProtection)

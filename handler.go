@@ -55,7 +55,7 @@ func (m *Manager) Handler(prefix string) http.Handler {
 
 // ListHandler answers GET with the caller's sessions, the current one first.
 func (m *Manager) ListHandler() http.Handler {
-	return guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
+	return m.guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
 		sessions, err := m.List(r.Context(), userID)
 		if err != nil {
@@ -82,7 +82,7 @@ func (m *Manager) RevokeHandler() http.Handler {
 		}
 		return m.Guard(r)
 	}
-	return guarded([]string{"DELETE"}, guard, func(w http.ResponseWriter, r *http.Request) error {
+	return m.guarded([]string{"DELETE"}, guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
 		id := sessionID(r)
 		if err := m.Revoke(r.Context(), userID, id); err != nil {
@@ -105,7 +105,7 @@ func sessionID(r *http.Request) string {
 // RevokeOthersHandler answers DELETE by revoking all of the caller's sessions
 // but the current one.
 func (m *Manager) RevokeOthersHandler() http.Handler {
-	return guarded([]string{"DELETE"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
+	return m.guarded([]string{"DELETE"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		if err := m.confirm(r); err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (m *Manager) confirm(r *http.Request) error {
 }
 
 // guarded is what the handlers have in common.
-func guarded(methods []string, guard func(*http.Request) error, do func(http.ResponseWriter, *http.Request) error) http.Handler {
+func (m *Manager) guarded(methods []string, guard func(*http.Request) error, do func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(methods, r.Method) {
 			methodNotAllowed(w, methods...)
@@ -153,7 +153,7 @@ func guarded(methods []string, guard func(*http.Request) error, do func(http.Res
 			err = do(w, r)
 		}
 		if err != nil {
-			ProblemOf(err).Write(w)
+			m.refuse(w, r, err)
 		}
 	})
 }

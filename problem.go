@@ -123,9 +123,9 @@ func methodNotAllowed(w http.ResponseWriter, allowed ...string) {
 }
 
 // unavailable is the ErrorFunc of a scs.SessionManager that has none of its own.
-func (m *Manager) unavailable(w http.ResponseWriter, _ *http.Request, err error) {
+func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.Is(err, ErrMisconfigured) && !errors.Is(err, ErrRevoked) {
 		err = nil // whatever it is, nothing is claimed: see ProblemOf
 	}
-	ProblemOf(err).Write(w)
+	m.refuse(w, r, err)
 }

@@ -27,6 +27,9 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Add("Vary", "Cookie")
+		if m.takesTokens() {
+			w.Header().Add("Vary", "Authorization")
+		}
 		s := &request{m: m, http: r, outer: tracked(r.Context()), before: maps.Clone(w.Header()), began: now()}
 		if err := s.load(); err != nil {
 			s.fail(w, err)

@@ -148,6 +148,9 @@ func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
 	if t, ok := parseHandle(key); ok {
 		return name{user: t.user, id: t.id, isHandle: true}, true, nil
 	}
+	if n, ok := s.nameOfToken(key); ok {
+		return n, true, nil
+	}
 	if t, ok := parseToken(s.cookieOf(key)); ok {
 		return name{user: t.user, id: t.id, secret: r.secretHash(key, t)}, true, nil
 	}

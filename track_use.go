@@ -103,7 +103,7 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 	if !deadline.Equal(s.came.deadline) || s.came.id != record.ID { // this request has set it
 		record.Deadline = deadline.Truncate(time.Microsecond)
 	}
-	record.Client = s.m.describedClient(s.http).encode()
+	record.Client = s.clientOf(record)
 	if s.wishes().proof != unproven {
 		record.ProvedAt = record.SeenAt
 	}
@@ -123,9 +123,10 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 	return s.commit(ctx, func(ctx context.Context, key string, data []byte, _ time.Time) error {
 		if renewal != keepsToken {
 			record.Secret = s.m.router.secretHash(key, token{secret: key})
-		} else if bytes.Equal(data, s.came.data) {
+		} else if bytes.Equal(data, s.came.data) && s.wishes().proof == unproven {
 			return errUnchanged
 		}
+		s.keepToken(key)
 		record.Data = data
 		return s.m.sessions.Update(ctx, record, was)
 	})
@@ -135,13 +136,17 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 // if its new token is used for the first time. If the write fails, the request still
 // succeeds.
 func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
+	return s.touchUntil(ctx, at, s.m.sm.Deadline(ctx))
+}
+
+func (s *request) touchUntil(ctx context.Context, at membership, deadline time.Time) (cookie, error) {
 	now := now()
 	moved := s.hasMoved(at)
 	if !moved && !s.isFirstUse(*at.record) && now.Sub(at.record.SeenAt) < s.m.touchInterval() {
 		return cookie{}, nil
 	}
 	err := s.m.sessions.Touch(context.WithoutCancel(ctx), at.record.User, at.record.ID, store.Touch{
-		SeenAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)), Client: s.m.describedClient(s.http).encode(),
+		SeenAt: now, ExpiresAt: s.m.expiry(deadline), Client: s.clientOf(*at.record),
 		Secret: s.came.presented,
 	})
 	switch {
@@ -156,6 +161,16 @@ func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
 		s.storeFailed(failed("touch session", err))
 	}
 	return cookie{}, nil
+}
+
+// clientOf returns what is to be stored of the client that uses a session in this
+// request.
+func (s *request) clientOf(record store.Record) []byte {
+	c := s.m.describedClient(s.http)
+	if s.membership().by == byToken {
+		c.Family = decodeClient(record.Client).Family
+	}
+	return c.encode()
 }
 
 // isNewest reports whether the request came with the session's newest token.
