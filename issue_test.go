@@ -172,6 +172,24 @@ func TestIssueUnderWay(t *testing.T) {
 	})
 }
 
+// TestPairingUnderWay shows the same for a token that is issued from a session, which
+// itself was kept.
+func TestPairingUnderWay(t *testing.T) {
+	app := testapp.New(t, store.NewMemory()).TakeTokens()
+	web := app.SignedIn(t, "ann")
+	app.Handle("POST /pair", func(w http.ResponseWriter, r *http.Request) {
+		if got := app.BrowserWith(t, web.Cookie).Delete(testapp.APIPath); got.Status != http.StatusOK {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+		if token, err := app.Sessions.Issue(r.Context(), "ann"); !errors.Is(err, revoke.ErrRevoked) {
+			t.Errorf("%q %v", token, err)
+		}
+	})
+	if web.Post("/pair"); !web.Opens() || len(app.List(t, "ann")) != 1 {
+		t.Errorf("left: %v", app.List(t, "ann"))
+	}
+}
+
 // TestIssueCountsTowardsTheLimit shows that tokens are sessions to MaxPerUser.
 func TestIssueCountsTowardsTheLimit(t *testing.T) {
 	app := testapp.New(t, store.NewMemory()).TakeTokens()
@@ -439,18 +457,19 @@ func TestLateWriteByToken(t *testing.T) {
 		app.SCS.HashTokenInStore = hashed
 		contexts := make(chan context.Context, 1)
 		app.Handle("POST /background", func(_ http.ResponseWriter, r *http.Request) { contexts <- context.WithoutCancel(r.Context()) })
+		app.Handle("POST /renewing", func(_ http.ResponseWriter, r *http.Request) { // scs has another token for the session then
+			app.SCS.RenewToken(r.Context())
+			contexts <- context.WithoutCancel(r.Context())
+		})
 		phone, _ := app.Issued(t, "ann")
-		for _, path := range []string{"/background", "/renew"} { // the second gives scs's session another token
+		for _, path := range []string{"/background", "/renewing"} {
 			phone.Post(path)
-			if path == "/renew" {
-				phone.Post("/background")
-			}
 			ctx := <-contexts
 			app.SCS.Put(ctx, "cart", path)
 			if _, _, err := app.SCS.Commit(ctx); err != nil || phone.Get("/cart").Body != path {
 				t.Errorf("%s: %v, cart %q", path, err, phone.Get("/cart").Body)
 			}
-			if path == "/renew" {
+			if path == "/renewing" {
 				if err := app.SCS.Destroy(ctx); err != nil || phone.Opens() {
 					t.Errorf("a late Destroy: %v", err)
 				}
