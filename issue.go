@@ -223,8 +223,10 @@ func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, e
 		return Session{}, "", ErrUnauthenticated
 	}
 	s.hold(&record, userID)
-	if _, _ = s.touchUntil(ctx, s.membership(), deadline); s.isOverruled(userID) {
-		return Session{}, "", ErrUnauthenticated
+	if moved, due := s.isTouchDue(s.membership()); due {
+		if _, _ = s.touchUntil(ctx, s.membership(), moved, deadline); s.isOverruled(userID) {
+			return Session{}, "", ErrUnauthenticated
+		}
 	}
 	return m.session(record, userID, ""), following(t, record), nil
 }
