@@ -25,6 +25,7 @@ type client struct {
 	IP        netip.Addr        `json:"ip"`
 	UserAgent string            `json:"user_agent"`
 	Labels    map[string]string `json:"labels,omitempty"`
+	Family    string            `json:"family,omitempty"` // of the tokens of a session that has no cookie: see chainSecret
 }
 
 func (m *Manager) clientOf(r *http.Request) client {

@@ -27,6 +27,7 @@ type Event struct {
 	Outcome   string     // "success", "denied" or "failure"
 	Reason    string     // one of the Reason constants, where there is one
 	Count     int        // how many sessions began or ended, or were seen
+	Token     bool       // the session it happened to is an app's: see Session.Token
 	Err       error      // what failed, where something did
 }
 
@@ -51,7 +52,8 @@ const (
 	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session
 	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and a network, and of few networks
 	AddressChanged     Kind = "address_changed"
-	Undecodable        Kind = "undecodable" // stored data that cannot be read, or was tampered with; once of a session and a network, and of few networks
+	TokenReused        Kind = "token_reused" // one from before, when the next had been used for ReuseGrace
+	Undecodable        Kind = "undecodable"  // stored data that cannot be read, or was tampered with; once of a session and a network, and of few networks
 	StoreFailed        Kind = "store_failed"
 	Suspicious         Kind = "suspicious" // a pattern in other events: see Burst
 )
@@ -63,17 +65,18 @@ const (
 	ReasonRevokedOthers = "revoked_others"
 	ReasonRevokedAll    = "revoked_all"
 	ReasonEvicted       = store.Evicted
-	ReasonMerged        = "merged" // into another session, by MergeSession
+	ReasonMerged        = "merged"       // into another session, by MergeSession
+	ReasonReused        = "token_reused" // somebody has an old copy of its token
 )
 
 var levels = map[Kind]slog.Level{
 	Refused: slog.LevelWarn, CrossOriginRefused: slog.LevelWarn, RateLimited: slog.LevelWarn, StepUpRefused: slog.LevelWarn, SignInRefused: slog.LevelWarn,
-	Undecodable: slog.LevelWarn, Suspicious: slog.LevelWarn, StoreFailed: slog.LevelError,
+	TokenReused: slog.LevelWarn, Undecodable: slog.LevelWarn, Suspicious: slog.LevelWarn, StoreFailed: slog.LevelError,
 }
 
 var outcomes = map[Kind]string{
 	Refused: "denied", CrossOriginRefused: "denied", RateLimited: "denied", StepUpRefused: "denied", SignInRefused: "denied", RevokedTokenUsed: "denied",
-	Undecodable: "failure", StoreFailed: "failure",
+	TokenReused: "denied", Undecodable: "failure", StoreFailed: "failure",
 }
 
 type scsLockKey struct{}
@@ -84,6 +87,9 @@ type scsLockKey struct{}
 func underSCSLock(ctx context.Context) context.Context {
 	return context.WithValue(ctx, scsLockKey{}, true)
 }
+
+// isApp reports whether a session has its token from Issue, and not in a cookie.
+func isApp(r store.Record) bool { return decodeClient(r.Client).Family != "" }
 
 // emit raises an event, completed from the request at hand if there is one.
 func (m *Manager) emit(ctx context.Context, e Event) {
@@ -101,6 +107,9 @@ func (m *Manager) emit(ctx context.Context, e Event) {
 func (s *request) emit(ctx context.Context, e Event) {
 	c := s.m.clientOf(s.http)
 	e.IP, e.UserAgent = c.IP, c.UserAgent
+	if at := s.membership(); at.record != nil && at.record.ID == e.SessionID {
+		e.Token = isApp(*at.record)
+	}
 	s.m.raise(ctx, e)
 }
 
@@ -125,7 +134,7 @@ func (m *Manager) log(ctx context.Context, e Event) {
 	if !m.logger().Enabled(ctx, level) {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 12), slog.String("event.name", "session."+string(e.Kind)), slog.String("outcome", e.Outcome))
+	attrs := append(make([]slog.Attr, 0, 13), slog.String("event.name", "session."+string(e.Kind)), slog.String("outcome", e.Outcome))
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))
@@ -139,6 +148,9 @@ func (m *Manager) log(ctx context.Context, e Event) {
 	}
 	add("user_agent.original", e.UserAgent)
 	add("reason", e.Reason)
+	if e.Token {
+		attrs = append(attrs, slog.Bool("session.token", true))
+	}
 	if e.Count > 0 {
 		attrs = append(attrs, slog.Int("count", e.Count))
 	}
@@ -173,7 +185,7 @@ func (s *request) storeFailed(err error) {
 
 func (m *Manager) evicted(ctx context.Context, userID, by string, records []store.Record) {
 	for _, r := range records {
-		m.emit(ctx, Event{Kind: Evicted, UserID: userID, SessionID: r.ID, ActorID: by, Reason: ReasonEvicted, Count: 1})
+		m.emit(ctx, Event{Kind: Evicted, UserID: userID, SessionID: r.ID, ActorID: by, Reason: ReasonEvicted, Count: 1, Token: isApp(r)})
 	}
 }
 
@@ -232,6 +244,9 @@ func (s *request) hasMoved(at membership) bool {
 
 func (s *request) addressChanged(ctx context.Context, at membership) {
 	s.m.moves.With(at.record.ID+network(s.m.clientIP(s.http)).String(), func(raised *bool) { *raised = true })
+	if at.by == byToken && !decodeClient(at.record.Client).IP.IsValid() {
+		return // the first use of a token that was issued outside of a request
+	}
 	s.emit(ctx, Event{Kind: AddressChanged, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
 }
 

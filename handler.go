@@ -66,7 +66,7 @@ func isRoot(r *http.Request) bool {
 
 // ListHandler answers GET with the caller's sessions, the current one first.
 func (m *Manager) ListHandler() http.Handler {
-	return guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
+	return m.guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
 		sessions, err := m.List(r.Context(), userID)
 		if err != nil {
@@ -93,7 +93,7 @@ func (m *Manager) RevokeHandler() http.Handler {
 		}
 		return m.Guard(r)
 	}
-	return guarded([]string{"DELETE"}, guard, func(w http.ResponseWriter, r *http.Request) error {
+	return m.guarded([]string{"DELETE"}, guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
 		id := sessionID(r)
 		if err := m.Revoke(r.Context(), userID, id); err != nil {
@@ -116,7 +116,7 @@ func sessionID(r *http.Request) string {
 // RevokeOthersHandler answers DELETE by revoking all of the caller's sessions
 // but the current one.
 func (m *Manager) RevokeOthersHandler() http.Handler {
-	return guarded([]string{"DELETE"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
+	return m.guarded([]string{"DELETE"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		if err := m.confirm(r); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (m *Manager) confirm(r *http.Request) error {
 }
 
 // guarded is what the handlers have in common.
-func guarded(methods []string, guard func(*http.Request) error, do func(http.ResponseWriter, *http.Request) error) http.Handler {
+func (m *Manager) guarded(methods []string, guard func(*http.Request) error, do func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(methods, r.Method) {
 			methodNotAllowed(w, methods...)
@@ -164,7 +164,7 @@ func guarded(methods []string, guard func(*http.Request) error, do func(http.Res
 			err = do(w, r)
 		}
 		if err != nil {
-			ProblemOf(err).Write(w)
+			m.answer(w, r, err)
 		}
 	})
 }
@@ -230,6 +230,9 @@ func (m *Manager) guard(r *http.Request, limit func(*http.Request) error) error 
 }
 
 func (m *Manager) checkOrigin(r *http.Request) error {
+	if m.request(r.Context()).came.header {
+		return nil // no other site can know the token, and no cookie counts
+	}
 	protection := m.CrossOrigin
 	if protection == nil {
 		protection = new(http.CrossOriginProtection)

@@ -63,7 +63,24 @@ func (m *Manager) limit(r *http.Request) error {
 		return nil
 	}
 	ctx := r.Context()
-	key := m.limiterKey(r)
+	_, userID := m.current(ctx)
+	return m.allow(ctx, m.limiterKey(r), Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
+}
+
+// limitRefresh asks the Limiter once for a token that came in a body: by its session, or
+// by the network of a client whose token opens nothing.
+func (m *Manager) limitRefresh(r *http.Request, sessionID string) error {
+	key := "refresh:" + sessionID
+	if sessionID == "" {
+		key = "refresh:network:" + shortHash(network(m.peer(r)).String())
+	}
+	if m.Limiter == nil {
+		return nil
+	}
+	return m.allow(r.Context(), key, Event{Kind: RateLimited, SessionID: sessionID, Token: sessionID != ""})
+}
+
+func (m *Manager) allow(ctx context.Context, key string, limited Event) error {
 	wait, err := m.Limiter.Allow(ctx, key)
 	if err != nil {
 		err = fmt.Errorf("revoke: rate limit: %w", err)
@@ -79,8 +96,7 @@ func (m *Manager) limit(r *http.Request) error {
 		*over = wait > 0
 	})
 	if first {
-		_, userID := m.current(ctx)
-		m.emit(ctx, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
+		m.emit(ctx, limited)
 	}
 	if wait > 0 {
 		return &RateLimitedError{RetryAfter: wait}

@@ -81,6 +81,26 @@ type Manager struct {
 	// request.
 	Describe func(*http.Request) map[string]string
 
+	// Bearer has Track take the tokens of [Manager.Issue] in an Authorization header,
+	// as "Bearer <token>" (RFC 6750). Such a header alone counts, also if its token
+	// opens nothing: the cookie is not read, set or cleared.
+	Bearer bool
+
+	// Authenticate, if not nil, knows the bearer tokens that Issue has not made, as JSON
+	// Web Tokens. It returns the user ID and the [Manager.SID] of the session that the
+	// token of a request names, and [ErrUnauthenticated] if there is none; any
+	// other error means that nobody knows, and is answered with 503. Whether that session
+	// is live is asked after it. The request has the session without its data: scs has
+	// the user ID, as a string, and nothing that is put there is saved.
+	Authenticate func(*http.Request) (userID, sid string, err error)
+
+	// ReuseGrace is for how long after the first use of a token of [Manager.Rotate] the
+	// one before may still be on its way: it opens nothing any more, and that is no
+	// alarm. After that its use raises TokenReused and ends the session, as somebody has
+	// an old copy of it. Zero stands for one minute. If it is negative, the alarm is
+	// raised at once, and the session goes on.
+	ReuseGrace time.Duration
+
 	// CrossOrigin guards the handlers that revoke. Nil stands for the zero
 	// [http.CrossOriginProtection], which trusts no other origin.
 	CrossOrigin *http.CrossOriginProtection
@@ -92,7 +112,8 @@ type Manager struct {
 	// Limiter bounds how often a session, or the network of a client who is not
 	// signed in, may ask for a revocation: so whoever else has a session of a user
 	// does not use up the user's own. To sign oneself out is never limited. It is
-	// asked once a request, before anything else is done. Nil means no limit. New
+	// asked once a request, before anything else is done. Refresh asks it too, under
+	// keys of its own. Nil means no limit. New
 	// sets it to NewLimiter(10, time.Minute).
 	Limiter Limiter
 

@@ -36,7 +36,7 @@ type Problem struct {
 	MaxAge    *int64    `json:"max_age,omitempty"`   // seconds, with reauthentication_required
 	Count     *int      `json:"count,omitempty"`     // with confirmation_required
 
-	RetryAfter int64 `json:"-"` // seconds, with rate_limited: the header of that name
+	RetryAfter int64 `json:"-"` // seconds, with rate_limited and store_unavailable: the header of that name
 }
 
 // The codes are part of the HTTP contract: clients compare them.
@@ -90,7 +90,9 @@ func ProblemOf(err error) Problem {
 	case errors.Is(err, ErrMisconfigured):
 		return newProblem(http.StatusInternalServerError, codeMisconfigured, "This server has a mistake in its program. Trying again does not help.")
 	}
-	return newProblem(http.StatusServiceUnavailable, codeStore, "Sessions cannot be reached at the moment. It is safe to try again.")
+	p := newProblem(http.StatusServiceUnavailable, codeStore, "Sessions cannot be reached at the moment. It is safe to try again.")
+	p.RetryAfter = 1
+	return p
 }
 
 func refusal(refused *RefusedError) Problem {
@@ -123,9 +125,9 @@ func methodNotAllowed(w http.ResponseWriter, allowed ...string) {
 }
 
 // unavailable is the ErrorFunc of a scs.SessionManager that has none of its own.
-func (m *Manager) unavailable(w http.ResponseWriter, _ *http.Request, err error) {
+func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.Is(err, ErrMisconfigured) && !errors.Is(err, ErrRevoked) {
 		err = nil // whatever it is, nothing is claimed: see ProblemOf
 	}
-	ProblemOf(err).Write(w)
+	m.answer(w, r, err)
 }

@@ -34,7 +34,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	})
 	switch {
 	case len(ended) > 0:
-		m.emit(ctx, Event{Kind: Revoked, UserID: userID, SessionID: ended[0].ID, ActorID: actor, Reason: ReasonRevoked, Count: 1})
+		m.emit(ctx, Event{Kind: Revoked, UserID: userID, SessionID: ended[0].ID, ActorID: actor, Reason: ReasonRevoked, Count: 1, Token: ended[0].Token})
 	case errors.Is(err, ErrNotFound):
 		m.emit(ctx, Event{Kind: Refused, UserID: userID, SessionID: id, ActorID: actor})
 		return ErrNotFound

@@ -25,6 +25,7 @@ type Session struct {
 	CreatedAt  time.Time         `json:"created_at"`
 	LastSeenAt time.Time         `json:"last_seen_at"`
 	ExpiresAt  time.Time         `json:"expires_at"`
+	Token      bool              `json:"token,omitempty"` // it is an app's, with a token of Manager.Issue
 
 	// ProvedAt is when the user last proved who they are in this session, by
 	// signing in or by Reauthenticated; zero where that is not known.
@@ -51,6 +52,8 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 		return m.misconfigured(ctx, "Login is called outside of Track")
 	case s.begun():
 		return m.misconfigured(ctx, "Login is called after the response has begun")
+	case s.came.header && m.Err(ctx) != nil, s.came.header && s.membership().userID != userID:
+		return m.misconfigured(ctx, "Login is called for another user than the one of the token in the Authorization header: use Issue")
 	case m.UserID != nil && m.userID(ctx) != userID:
 		return m.misconfigured(ctx, "Login is called before the session has the value in which Manager.UserID finds the user")
 	}
@@ -174,6 +177,7 @@ func (m *Manager) session(r store.Record, userID, currentID string) Session {
 		UserAgent:  c.UserAgent,
 		IP:         c.IP,
 		Labels:     c.Labels,
+		Token:      c.Family != "",
 		CreatedAt:  r.CreatedAt.UTC(),
 		LastSeenAt: r.SeenAt.UTC(),
 		ExpiresAt:  expressible(r.ExpiresAt.UTC()),

@@ -31,7 +31,7 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 		if len(w.Header()) > 0 {
 			s.before = maps.Clone(w.Header())
 		}
-		w.Header().Add("Vary", "Cookie")
+		m.vary(w.Header())
 		if err := s.load(); err != nil {
 			s.fail(w, err)
 			return
@@ -94,9 +94,17 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 	}
 	clear(w.Header())
 	maps.Copy(w.Header(), s.before)
-	w.Header().Add("Vary", "Cookie")
+	s.m.vary(w.Header())
 	for _, setCookie := range s.innerCookies() {
 		w.Header().Add("Set-Cookie", setCookie)
 	}
 	s.m.sm.ErrorFunc(w, s.http, err)
+}
+
+// vary says which headers of the request the response depends on.
+func (m *Manager) vary(h http.Header) {
+	h.Add("Vary", "Cookie")
+	if m.takesTokens() {
+		h.Add("Vary", "Authorization")
+	}
 }

@@ -31,6 +31,9 @@ func (s *request) give(t token) cookie {
 
 // write writes the cookie into the header of the response.
 func (s *request) write(w http.ResponseWriter, c cookie) {
+	if s.came.header {
+		return
+	}
 	switch c.change {
 	case leaveAlone:
 		return

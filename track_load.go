@@ -50,6 +50,9 @@ func (s *request) load() error {
 		return err
 	}
 	base := context.WithValue(s.http.Context(), requestKey{}, s)
+	if presented, named := s.m.bearer(s.http); named {
+		return s.loadBearer(base, presented)
+	}
 	var none opened // what is known of the cookies that open nothing
 	tried := 0
 	for _, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
@@ -172,10 +175,7 @@ func (s *request) opensNothing(ctx context.Context, record store.Record, err err
 		s.revokedTokenUsed(record)
 		return opened{why: revokedError(record), user: record.User}, nil
 	case errors.Is(err, store.ErrStale):
-		r := &retirement{record: record}
-		if _, values, err := s.m.sm.Codec.Decode(record.Data); err == nil {
-			r.userID = s.m.idOf(values)
-		}
+		r := &retirement{record: record, userID: s.m.userOf(record)}
 		s.retiredTokenUsed(r)
 		return opened{retired: r}, nil
 	}

@@ -42,8 +42,9 @@ type request struct {
 
 // An arrival is what a request came with.
 type arrival struct {
-	token         string     // the cookie that opened something; "" if none did
+	token         string     // the cookie, or the token of Issue, that opened something; "" if none did
 	id            string     // of the session that it opened; "" for a visitor's
+	header        bool       // the Authorization header names a token, so no cookie counts
 	presented     store.Hash // by which it opened that session
 	old           *old       // it is the cookie of a session from before revoke came
 	data          []byte     // as it was stored
@@ -75,6 +76,7 @@ const (
 // A membership is the session that a request belongs to.
 type membership struct {
 	standing standing
+	by       credential
 	record   *store.Record // nil for a visitor
 	userID   string        // whom the session's data names; "" for a visitor
 	why      *RevokedError // why there is no live session, if it was revoked
@@ -118,7 +120,7 @@ type source struct {
 
 // issued is the new token of the response.
 type issued struct {
-	token token
+	token token  // the zero value if the client has it already
 	key   string // scs's; "" if there is none
 }
 
@@ -176,6 +178,13 @@ func (s *request) join(record *store.Record, userID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = membership{standing: live, record: record, userID: userID}
+}
+
+// hold makes the request one of a session that it holds by a token which it has issued.
+func (s *request) hold(record *store.Record, userID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = membership{standing: live, by: byToken, record: record, userID: userID}
 }
 
 // end notes that the request has ended its session.
@@ -322,6 +331,30 @@ func (s *request) issue(t token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.issued = issued{t, s.m.router.key(t.secret)}
+}
+
+// keepToken notes by which key scs calls a session that the request holds by a token.
+func (s *request) keepToken(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at.by == byToken {
+		s.issued = issued{key: key}
+	}
+}
+
+// nameOfToken returns the session that the request holds by a token, if that is what scs
+// calls by key.
+func (s *request) nameOfToken(key string) (name, bool) {
+	if s == nil {
+		return name{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	came := s.came.token != "" && s.m.router.key(s.came.token) == key
+	if s.at.by != byToken || !came && (s.issued.key == "" || s.issued.key != key) {
+		return name{}, false
+	}
+	return name{user: s.at.record.User, id: s.at.record.ID, userID: s.at.userID, secret: s.at.record.Secret}, true
 }
 
 // skipRenewal notes that the token which scs has given the session in a renewal was

@@ -153,6 +153,9 @@ func (r *router) nameOf(ctx context.Context, key string) (name, bool, error) {
 	if t, ok := parseHandle(key); ok {
 		return name{user: t.user, id: t.id, isHandle: true}, true, nil
 	}
+	if n, ok := s.nameOfToken(key); ok {
+		return n, true, nil
+	}
 	cookie := s.cookieOf(key)
 	if t, ok := parseToken(cookie); ok {
 		return name{user: t.user, id: t.id, secret: r.secretHash(key, t)}, true, nil

@@ -31,6 +31,7 @@ type left struct {
 //	one, revoked       |                        | see saveOverruled
 //	no session         | a user                 | signIn
 //	no session         | nobody                 | saveVisitor
+//	a bearer token     |                        | see saveBearer
 func (s *request) save(ctx context.Context) (cookie, error) {
 	if err := s.mistake(); err != nil {
 		return cookie{}, err
@@ -39,6 +40,9 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	left, err := s.read(ctx)
 	if err != nil {
 		return cookie{}, err
+	}
+	if s.came.header || s.membership().by == byToken {
+		return s.saveBearer(ctx, left)
 	}
 	if at := s.membership(); at.standing == live && left.userID != at.userID {
 		if err := s.logOut(ctx, at); err != nil && !errors.Is(err, ErrNotReplicated) {

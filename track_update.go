@@ -107,7 +107,7 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 	if !deadline.Equal(s.came.deadline) || s.came.id != record.ID { // this request has set it
 		record.Deadline = deadline.Truncate(time.Microsecond)
 	}
-	record.Client = s.m.describedClient(s.http).encode()
+	record.Client = s.clientOf(record)
 	if s.wishes().proof != unproven {
 		record.ProvedAt = record.SeenAt
 	}
@@ -130,6 +130,7 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 		} else if bytes.Equal(data, s.came.data) {
 			return errUnchanged
 		}
+		s.keepToken(key)
 		record.Data = data
 		return s.m.sessions.Update(ctx, record, was)
 	})
@@ -139,16 +140,26 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 // if its new token is used for the first time. If the write fails, the request still
 // succeeds.
 func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
-	now := now()
-	moved := s.hasMoved(at)
-	if !moved && !s.isFirstUse(*at.record) && now.Sub(at.record.SeenAt) < s.m.touchInterval() {
+	moved, due := s.isTouchDue(at)
+	if !due {
 		if s.came.old != nil && !s.came.old.isTagged { // just adopted
 			return s.prolongOld(ctx), nil
 		}
 		return cookie{}, nil
 	}
+	return s.touchUntil(ctx, at, moved, s.m.sm.Deadline(ctx))
+}
+
+// isTouchDue reports whether the use of a session is to be noted, and whether that is
+// because it moved.
+func (s *request) isTouchDue(at membership) (moved, due bool) {
+	moved = s.hasMoved(at)
+	return moved, moved || s.isFirstUse(*at.record) || now().Sub(at.record.SeenAt) >= s.m.touchInterval()
+}
+
+func (s *request) touchUntil(ctx context.Context, at membership, moved bool, deadline time.Time) (cookie, error) {
 	err := s.m.sessions.Touch(context.WithoutCancel(ctx), at.record.User, at.record.ID, store.Touch{
-		SeenAt: now, ExpiresAt: s.m.expiry(s.m.sm.Deadline(ctx)), Client: s.m.describedClient(s.http).encode(),
+		SeenAt: now(), ExpiresAt: s.m.expiry(deadline), Client: s.clientOf(*at.record),
 		Secret: s.came.presented,
 	})
 	switch {
@@ -163,6 +174,16 @@ func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
 		s.storeFailed(failed("touch session", err))
 	}
 	return cookie{}, nil
+}
+
+// clientOf returns what is to be stored of the client that uses a session in this
+// request.
+func (s *request) clientOf(record store.Record) []byte {
+	c := s.m.describedClient(s.http)
+	if s.membership().by == byToken {
+		c.Family = decodeClient(record.Client).Family
+	}
+	return c.encode()
 }
 
 // isNewest reports whether the request came with the session's newest token.

@@ -11,12 +11,15 @@ import (
 
 // userID returns whom the session's data names as signed in, or "".
 func (m *Manager) userID(ctx context.Context) string {
-	if m.UserID == nil {
+	if m.UserID == nil || m.request(ctx).hasNoData() {
 		id, _ := formatUserID(m.sm.Get(ctx, m.UserIDKey))
 		return id
 	}
 	return m.UserID(func(key string) any { return m.sm.Get(ctx, key) })
 }
+
+// hasNoData reports whether the request is in a session whose data is not at hand.
+func (s *request) hasNoData() bool { return s != nil && s.membership().by == byAuthenticated }
 
 // idOf returns whom decoded data names as signed in, or "".
 func (m *Manager) idOf(values map[string]any) string {

@@ -1,0 +1,244 @@
+package revoke
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/revoke-sessions/revoke/store"
+)
+
+// Issue signs the user in as Login does, for a client that keeps its token itself: a
+// mobile app, a command-line tool, another server. It returns the token, which the
+// client sends as "Authorization: Bearer <token>" from then on: see [Manager.Bearer].
+// The session is created at once, and no cookie is set.
+//
+// A request without a session goes on as one of the new session: what its handler puts
+// into the scs data, before and after, is saved with it. From a request that has a
+// session, as to pair a command-line tool, the new session is a separate one with no
+// data but its user; if the request's session was revoked meanwhile, Issue ends the new
+// one again and returns the error of [Manager.Err]. Outside of Track the sign-in begins
+// when Issue is called, and the session has no client until it is used.
+//
+// A sign-in that began before all of the user's sessions were revoked is refused with a
+// [*RevokedError]. Any other error means that the store failed, or is [ErrMisconfigured].
+func (m *Manager) Issue(ctx context.Context, userID string) (token string, err error) {
+	if userID == "" {
+		return "", errors.New("revoke: issue: empty user ID")
+	}
+	s := m.request(ctx)
+	if s == nil {
+		return m.issueBeside(ctx, userID, nil)
+	}
+	if s.begun() {
+		return "", m.misconfigured(ctx, "Issue is called after the response has begun")
+	}
+	acting, _ := m.current(ctx)
+	switch at := s.membership(); {
+	case acting != nil:
+		return m.issueBeside(ctx, userID, acting)
+	case at.standing == overruled:
+		return "", m.Err(ctx)
+	case at.standing == live: // its data names nobody any more
+		if err := s.logOut(ctx, at); err != nil && !errors.Is(err, ErrNotReplicated) {
+			return "", err
+		}
+	}
+	token, err = s.issueHere(ctx, userID)
+	if err != nil && m.userID(ctx) != "" {
+		s.isWrong(err) // or the save step would sign the user in by a cookie
+	}
+	return token, err
+}
+
+// issueHere issues a token of a session that has the data of the request, which goes on
+// as one of that session.
+func (s *request) issueHere(ctx context.Context, userID string) (string, error) {
+	sm := s.m.sm
+	values := make(map[string]any)
+	for _, key := range sm.Keys(ctx) {
+		values[key] = sm.Get(ctx, key)
+	}
+	named := s.m.idOf(values) == userID
+	if !named {
+		if s.m.UserID != nil {
+			return "", s.m.misconfigured(ctx, "Issue is called before the session has the value in which Manager.UserID finds the user")
+		}
+		values[s.m.UserIDKey] = userID
+	}
+	deadline := sm.Deadline(ctx)
+	if deadline.Equal(s.came.deadline) { // a visitor's, which nobody has set
+		deadline = time.Now().Add(sm.Lifetime).UTC()
+		sm.SetDeadline(ctx, deadline)
+	}
+	record, token, err := s.m.create(ctx, userID, s.signInBegan(s.m.userKey(userID)), deadline, values, nil)
+	if err != nil {
+		return "", err
+	}
+	if !named {
+		sm.Put(ctx, s.m.UserIDKey, userID)
+	}
+	s.releaseVisitor(ctx)
+	s.hold(&record, userID)
+	return token, nil
+}
+
+// issueBeside issues a token of a session that has nothing to do with the request's own,
+// but that the acting session, if there is one, has to outlive its creation: a revoked
+// session issues nothing.
+func (m *Manager) issueBeside(ctx context.Context, userID string, acting *store.Record) (string, error) {
+	if m.UserID != nil {
+		return "", m.misconfigured(ctx, "with Manager.UserID, Issue has to be called in a request without a session: else it does not know what names the user")
+	}
+	values, began := map[string]any{m.UserIDKey: userID}, now()
+	if acting != nil {
+		began = m.request(ctx).signInBegan(m.userKey(userID))
+		if m.userID(ctx) == userID {
+			values[m.UserIDKey] = m.sm.Get(ctx, m.UserIDKey) // in the type that the application has it in
+		}
+	}
+	record, token, err := m.create(ctx, userID, began, time.Now().Add(m.sm.Lifetime), values, acting)
+	if err != nil || acting == nil {
+		return token, err
+	}
+	_, err = m.sessions.Find(context.WithoutCancel(ctx), acting.User, acting.ID)
+	if err == nil {
+		return token, nil
+	}
+	if _, unended := m.endOne(ctx, record.User, record.ID, ReasonRevoked); unended != nil {
+		m.storeFailed(ctx, failed("issue", unended)) // its token goes to nobody
+	}
+	if ignoreEnded(err) != nil {
+		return "", failed("issue", err)
+	}
+	return "", m.actorRevoked(ctx, m.request(ctx), acting)
+}
+
+// create creates the session of a new token.
+func (m *Manager) create(ctx context.Context, userID string, began, deadline time.Time, values map[string]any, acting *store.Record) (store.Record, string, error) {
+	data, err := m.sm.Codec.Encode(deadline, values)
+	if err != nil {
+		return store.Record{}, "", failed("issue", errEncoding(err))
+	}
+	secret, at := newChainSecret(), now()
+	t := token{user: m.userKey(userID), id: newID(), secret: secret.String()}
+	var c client
+	if s := m.request(ctx); s != nil {
+		c = m.describedClient(s.http)
+	}
+	c.Family = secret.family()
+	record := store.Record{
+		User: t.user, ID: t.id, Secret: secret.hash(), Prev: newSeed(), RenewedAt: at, UsedAt: at,
+		CreatedAt: began, SeenAt: at, ProvedAt: at,
+		ExpiresAt: m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
+		Client: c.encode(), Data: data,
+	}
+	evicted, err := m.sessions.Create(context.WithoutCancel(ctx), record, store.Limit{Max: m.MaxPerUser})
+	var marked *store.MarkedError
+	switch {
+	case errors.As(err, &marked):
+		why := &RevokedError{At: marked.Mark.At, Reason: marked.Mark.Reason, By: marked.Mark.By}
+		m.emit(ctx, Event{Kind: SignInRefused, UserID: userID, ActorID: why.By, Reason: why.Reason, Token: true})
+		return store.Record{}, "", why
+	case err != nil:
+		err = failed("issue", err)
+		m.storeFailed(ctx, err)
+		return store.Record{}, "", err
+	}
+	actor := record.ID
+	if acting != nil {
+		actor = acting.ID
+	}
+	m.emit(ctx, Event{Kind: SignedIn, UserID: userID, SessionID: record.ID, ActorID: actor, Count: 1, Token: true})
+	m.evicted(ctx, userID, record.ID, evicted)
+	return record, t.String(), nil
+}
+
+// Rotate returns the token that follows the one of the request, for the client to keep
+// in its place. It writes nothing, and however often it is asked it returns the same
+// token. With the first use of that token the one before ends. So a client that loses an
+// answer asks again, and one that keeps the new token before it uses it is never signed
+// out by a rotation.
+//
+// The request has to come with a token of Issue. If it has no session, the error is the
+// one of [Manager.Err].
+func (m *Manager) Rotate(ctx context.Context) (string, error) {
+	record, _ := m.current(ctx)
+	if record == nil {
+		return "", m.Err(ctx)
+	}
+	s := m.request(ctx)
+	t, isToken := parseToken(s.came.token)
+	if s.membership().by != byToken || !isToken {
+		return "", m.misconfigured(ctx, "Rotate is called in a request that did not come with a token of Issue")
+	}
+	return following(t, *record), nil
+}
+
+// following returns the token that is offered after the session's present one.
+func following(t token, record store.Record) string {
+	secret, _ := parseChainSecret(t.secret) // which has opened the session
+	t.secret = secret.next(record.Prev).String()
+	return t.String()
+}
+
+// Refresh opens the session of a token of Issue that did not come in the Authorization
+// header but in the body, say, of a request to a token endpoint. It notes the use by the
+// client of r, and returns the session and the token that follows, as Rotate does.
+//
+// It counts at the Limiter, by session, and by the client's network if the token opens
+// nothing. The error is a [*RevokedError] if the session was revoked, [ErrUnauthenticated]
+// if the token opens nothing, and a [*RateLimitedError] if it is one too many. Any other
+// means that nobody knows.
+func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, error) {
+	s := &request{m: m, http: r}
+	ctx := r.Context()
+	t, isToken := parseToken(presented)
+	secret, isChained := parseChainSecret(t.secret)
+	if !isToken || !isChained {
+		return Session{}, "", cmp.Or(m.limitRefresh(r, ""), ErrUnauthenticated)
+	}
+	record, err := s.accept(ctx, t, secret)
+	known := ""
+	if err == nil || errors.Is(err, store.ErrRevoked) {
+		known = t.id
+	}
+	if ignoreEnded(err) == nil {
+		if err := m.limitRefresh(r, known); err != nil {
+			return Session{}, "", err
+		}
+	}
+	if errors.Is(err, store.ErrStale) {
+		return Session{}, "", ErrUnauthenticated
+	}
+	if err != nil {
+		o, err := s.opensNothing(ctx, record, err)
+		switch {
+		case err != nil:
+			err = failed("refresh", err)
+			s.storeFailed(err)
+			return Session{}, "", err
+		case o.why != nil:
+			return Session{}, "", o.why
+		}
+		return Session{}, "", ErrUnauthenticated
+	}
+	deadline, values, err := m.sm.Codec.Decode(record.Data)
+	if err != nil {
+		_, err = s.cannotRead(ctx, record, err)
+		return Session{}, "", failed("refresh", err)
+	}
+	userID := m.idOf(values)
+	if m.userKey(userID) != record.User || !deadline.After(time.Now()) {
+		return Session{}, "", ErrUnauthenticated
+	}
+	s.hold(&record, userID)
+	if moved, due := s.isTouchDue(s.membership()); due {
+		if _, _ = s.touchUntil(ctx, s.membership(), moved, deadline); s.isOverruled(userID) {
+			return Session{}, "", ErrUnauthenticated
+		}
+	}
+	return m.session(record, userID, ""), following(t, record), nil
+}
