@@ -76,7 +76,8 @@ func connect(address string) (*sql.DB, error) {
 	return nil, fmt.Errorf(`no PostgreSQL answers: %w
 Start one and try again:
   docker run --rm -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:17
-  DATABASE_URL=postgres://postgres@127.0.0.1/postgres go run .`, err)
+  DATABASE_URL=postgres://postgres@127.0.0.1/postgres
+or name another in DATABASE_URL`, err)
 }
 
 // hear listens on a connection of its own, and asks every 3 seconds whether it is still
