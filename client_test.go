@@ -3,7 +3,6 @@ package revoke_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -72,7 +71,7 @@ func TestHostileText(t *testing.T) {
 	hostile := "x\r\nlevel=INFO msg=\"session revoked\" user.id=admin\x1b[2J\u202e\u2066\x00" + strings.Repeat("é", 1<<20)
 	var log bytes.Buffer
 	m := revoke.New(scs.New(), store.NewMemory())
-	m.Logger = slog.New(naiveHandler{&log})
+	m.Logger = slog.New(testapp.NaiveHandler{Out: &log})
 	h := m.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.Login(r.Context(), hostile) }))
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header["User-Agent"] = []string{hostile}
@@ -100,7 +99,7 @@ func TestInjection(t *testing.T) {
 	)
 	var log bytes.Buffer
 	app := testapp.New(t, store.NewMemory())
-	app.Sessions.Logger = slog.New(naiveHandler{&log})
+	app.Sessions.Logger = slog.New(testapp.NaiveHandler{Out: &log})
 	app.Sessions.Describe = func(r *http.Request) map[string]string {
 		return map[string]string{r.FormValue("label"): r.FormValue("label"), "agent": r.UserAgent()}
 	}
@@ -182,19 +181,6 @@ func TestInjection(t *testing.T) {
 	if len(lines) != 4 {
 		t.Errorf("forged lines: %q", lines[4:])
 	}
-}
-
-// naiveHandler writes records as they are.
-type naiveHandler struct{ out *bytes.Buffer }
-
-func (naiveHandler) Enabled(context.Context, slog.Level) bool { return true }
-func (h naiveHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
-func (h naiveHandler) WithGroup(string) slog.Handler          { return h }
-func (h naiveHandler) Handle(_ context.Context, r slog.Record) error {
-	fmt.Fprint(h.out, r.Message)
-	r.Attrs(func(a slog.Attr) bool { fmt.Fprintf(h.out, " %s=%s", a.Key, a.Value); return true })
-	fmt.Fprintln(h.out)
-	return nil
 }
 
 func TestAddressOfThePeer(t *testing.T) {

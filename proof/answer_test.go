@@ -25,16 +25,19 @@ func (h *history) understand(in input, a site.Answer) output {
 	}
 	out := output{answer: done}
 	switch in.kind {
-	case signIn, renew:
+	case oldSignIn:
+		h.issued(in, a.Cookie)
+	case signIn, renew, prove:
 		switch {
 		case a.Cookie != "":
-			b := h.browsers[in.actor]
-			b.tokens = append(b.tokens, token{in.fresh, a.Cookie})
+			h.issued(in, a.Cookie)
 			h.learn(site.ID(a.Cookie), in.actor)
 		case a.Update == site.Ended:
 			out.answer = droppedEnded
 		case a.Update == site.Stale:
 			out.answer = droppedStale
+		case in.kind == renew:
+			out.answer = skipped
 		default:
 			h.note("%v by %d: answered with neither a cookie nor why", in.kind, in.actor)
 			out.answer = unknown
@@ -58,6 +61,12 @@ func (h *history) understand(in input, a site.Answer) output {
 		}
 	}
 	return out
+}
+
+// issued notes a new token.
+func (h *history) issued(in input, cookie string) {
+	b := h.browsers[in.actor]
+	b.tokens = append(b.tokens, token{in.fresh, cookie})
 }
 
 // learn notes a session's id, which must stay the same and be its own.

@@ -52,6 +52,7 @@ type operation struct {
 // A browser holds all tokens that a session ever had.
 type browser struct {
 	number int
+	old    bool   // the sign-in was without revoke
 	id     string // empty until it is learnt
 	tokens []token
 }
@@ -95,8 +96,8 @@ func (h *history) run() {
 func (h *history) newLane() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.lanes += 2 // the second is for the look-up that a request begins with
-	return h.lanes - 2
+	h.lanes += 4 // the others are for the steps that a request begins and ends with
+	return h.lanes - 4
 }
 
 func (h *history) enough() bool {
@@ -118,6 +119,9 @@ func (h *history) choose() input {
 	}
 	dice := rand.IntN(100)
 	if n < maxSessions && (len(able) == 0 || dice < 20) {
+		if dice%3 == 0 {
+			return input{kind: oldSignIn, actor: -1}
+		}
 		return input{kind: signIn, actor: -1}
 	}
 	if dice > 97 {
@@ -132,16 +136,16 @@ func (h *history) choose() input {
 	switch {
 	case dice < 47:
 		in.kind = use
-	case dice < 64:
+	case dice < 57:
 		in.kind = renew
+	case dice < 64:
+		in.kind = prove
 	case dice < 78:
 		in.kind = list
 	case dice < 89:
-		in.kind, in.target = revokeOne, -1
-		for in.target < 0 {
-			if target := h.browsers[max(0, n-1-rand.IntN(6))]; target.id != "" {
-				in.target = target.number
-			}
+		in.kind = use
+		if target := h.browsers[max(0, n-1-rand.IntN(6))]; target.id != "" {
+			in.kind, in.target = revokeOne, target.number
 		}
 	case dice < 94:
 		in.kind = revokeOthers
@@ -156,11 +160,12 @@ func (h *history) choose() input {
 func (h *history) prepare(in *input) site.Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if in.kind == signIn {
+	if in.kind == signIn || in.kind == oldSignIn {
 		in.actor = len(h.browsers)
-		h.browsers = append(h.browsers, &browser{number: in.actor})
+		h.browsers = append(h.browsers, &browser{number: in.actor, old: in.kind == oldSignIn})
 	}
-	if in.kind == signIn || in.kind == renew {
+	switch in.kind {
+	case signIn, oldSignIn, renew, prove:
 		h.tokens++
 		in.fresh = h.tokens
 	}
@@ -178,10 +183,14 @@ func (h *history) prepare(in *input) site.Request {
 	switch in.kind {
 	case signIn:
 		r = site.Post("/login?user=" + h.user)
+	case oldSignIn:
+		r = site.Post("/plain/login?user=" + h.user)
 	case use:
 		r = site.Get("/me" + delay)
 	case renew:
 		r = site.Post("/renew" + delay)
+	case prove:
+		r = site.Post("/prove" + delay)
 	case list:
 		r = site.List()
 	case revokeOne:
@@ -219,23 +228,57 @@ func (h *history) request(lane int, in input) bool {
 	defer h.mu.Unlock()
 	op.input, op.ids = in, a.Revoked
 	op.output = h.understand(in, a)
-	if op.output.answer == unknown {
+	answered := op.output.answer != unknown
+	if h.isOld(in) {
+		h.alsoDoes(op, adopt, lane+1, answered)
+	}
+	if h.isRenewed(in) && (a.Update != "" || !answered) {
+		h.alsoDoes(op, noteUse, lane+2, answered && a.Update != site.Failed)
+	}
+	if !answered {
 		if in.kind == use || in.kind == list {
-			return false // it has done nothing, and says nothing
+			return false // it has done nothing else, and says nothing
 		}
 		h.unknown++
 		op.back = math.MaxInt64
 	}
 	h.operations = append(h.operations, op)
-	looksUp := in.actor >= 0 && in.kind >= list || in.kind == renew
-	if looksUp && op.output.answer != unknown && op.output.answer != told && op.output.answer != nobody {
-		lookUp := op
-		lookUp.lane, lookUp.ids = lane+1, nil
-		lookUp.input = input{kind: use, actor: in.actor, token: in.token}
-		lookUp.output = output{answer: done}
-		h.operations = append(h.operations, lookUp)
+	looksUp := in.kind == renew || in.kind == prove || in.kind >= list && in.actor >= 0
+	if looksUp && answered && op.output.answer != told && op.output.answer != nobody {
+		h.alsoDoes(op, use, lane+3, true)
 	}
-	return op.output.answer != unknown
+	return answered
+}
+
+// alsoDoes notes a step of a request besides what it asks for. If it is not certain, it
+// may have its effect at any time since, or none.
+func (h *history) alsoDoes(op operation, does kind, lane int, certain bool) {
+	op.lane, op.ids = lane, nil
+	op.input = input{kind: does, actor: op.input.actor, token: op.input.token}
+	op.output = output{answer: done}
+	if !certain {
+		op.output.answer, op.back = unknown, math.MaxInt64
+		h.unknown++
+	}
+	h.operations = append(h.operations, op)
+}
+
+// isOld reports whether a request comes with the cookie of a sign-in without revoke.
+func (h *history) isOld(in input) bool {
+	if in.actor < 0 {
+		return false
+	}
+	b := h.browsers[in.actor]
+	return b.old && len(b.tokens) > 0 && b.tokens[0].number == in.token
+}
+
+// isRenewed reports whether a request comes with a token that a renewal has issued.
+func (h *history) isRenewed(in input) bool {
+	if in.actor < 0 {
+		return false
+	}
+	b := h.browsers[in.actor]
+	return len(b.tokens) > 1 && b.tokens[0].number != in.token && in.token != 0
 }
 
 // check looks for an order in which the model would have answered the same.

@@ -192,7 +192,7 @@ func TestDefectsAreFound(t *testing.T) {
 					}
 					path := h.picture(t, artifacts(t, false), info)
 					html, err := os.ReadFile(path)
-					if err != nil || !strings.Contains(string(html), "revoke all") || !strings.Contains(string(html), "</html>") {
+					if err != nil || !strings.Contains(string(html), "sign in as") || !strings.Contains(string(html), "</html>") {
 						t.Errorf("%s shows no history: %v, %d bytes", path, err, len(html))
 					}
 					t.Logf("%s: found after %v, in a history of %d operations; drawn in %s, %d bytes",

@@ -29,21 +29,35 @@ func (s set) String() string {
 }
 
 // A state is what a server with one user and one request at a time would know:
-// each session's current token and whether, and why, it has ended.
-type state [maxSessions]session
-
-// A session's token is numbered by the operation that issued it; none is zero.
-type session struct {
-	token int16
-	ended kind // zero while it is live
+// each session's tokens and whether, and why, it has ended.
+type state struct {
+	sessions [maxSessions]session
+	swept    bool // all sessions, or all but one, were revoked: none from before revoke came is adopted any more
 }
 
-func (s session) live() bool           { return s.token != 0 && s.ended == 0 }
-func (s session) opens(token int) bool { return s.live() && int(s.token) == token }
+// A session's tokens are numbered by the operations that issued them; none is zero.
+type session struct {
+	token   int16
+	prev    int16 // before the last renewal
+	old     int16 // from before revoke came: its record may be deleted when the session has ended
+	used    bool  // token was, since the renewal: prev opens nothing
+	renewed bool  // a moment ago, so that it is not renewed again without a proof
+	dormant bool  // from before revoke came, and not adopted yet
+	ended   kind  // zero while it is live
+}
+
+func (s session) live() bool { return s.token != 0 && !s.dormant && s.ended == 0 }
+
+// knows reports whether a token opens the session, or has done so when it ended.
+func (s session) knows(token int) bool {
+	return int(s.token) == token || int(s.prev) == token && !s.used
+}
+
+func (s session) opens(token int) bool { return s.live() && s.knows(token) }
 
 func (s *state) live() (live set) {
-	for i := range s {
-		if s[i].live() {
+	for i := range s.sessions {
+		if s.sessions[i].live() {
 			live |= 1 << i
 		}
 	}
@@ -51,9 +65,9 @@ func (s *state) live() (live set) {
 }
 
 func (s *state) end(sessions set, why kind) {
-	for i := range s {
+	for i := range s.sessions {
 		if sessions.has(i) {
-			s[i].ended = why
+			s.sessions[i].ended = why
 		}
 	}
 }
@@ -63,15 +77,20 @@ type kind uint8
 const (
 	_ kind = iota
 	signIn
+	oldSignIn // without revoke
+	adopt     // which a request with the cookie of such a sign-in begins with
 	use
+	noteUse // of a token, which a request ends with
 	renew
+	prove // who one is, which renews
 	list
 	revokeOne
 	revokeOthers
 	revokeAll
 )
 
-var kinds = [...]string{signIn: "sign in", use: "use", renew: "renew", list: "list",
+var kinds = [...]string{signIn: "sign in", oldSignIn: "sign in without revoke", adopt: "adopt",
+	use: "use", noteUse: "note the use", renew: "renew", prove: "prove", list: "list",
 	revokeOne: "revoke", revokeOthers: "revoke others", revokeAll: "revoke all"}
 
 func (k kind) String() string { return kinds[k] }
@@ -89,7 +108,7 @@ type input struct {
 	actor  int // the session whose token was sent; -1 for none
 	token  int // its number
 	target int // of revokeOne
-	fresh  int // the number of the token that signIn and renew issue
+	fresh  int // the number of the token that a sign-in or a renewal issues
 
 	nameless set // sessions whose id no client ever learnt
 }
@@ -112,9 +131,10 @@ const (
 	notFound                   // refused: there is no such session to revoke
 	droppedEnded               // delivered, but not saved, as the session had ended
 	droppedStale               // delivered, but not saved, as the session had a newer token
+	skipped                    // not renewed, as it was a moment ago
 )
 
-var answers = [...]string{"?", "done", "was revoked", "unauthenticated", "not found", "dropped", "dropped as stale"}
+var answers = [...]string{"?", "done", "was revoked", "unauthenticated", "not found", "dropped", "dropped as stale", "skipped"}
 
 // step says whether the model would have answered so, and what it knows then.
 //
@@ -123,35 +143,47 @@ var answers = [...]string{"?", "done", "was revoked", "unauthenticated", "not fo
 func step(s state, in input, out output) (bool, state) {
 	var actor session
 	if in.actor >= 0 {
-		actor = s[in.actor]
+		actor = s.sessions[in.actor]
 	}
 	acts := in.actor < 0 || actor.live()
 	switch out.answer {
 	case unknown: // the last operations of a history may have had no effect
 		return true, apply(s, in)
 	case nobody:
-		return actor.token == 0 || int(actor.token) != in.token, s
+		return actor.token == 0 || actor.dormant || !actor.knows(in.token) || actor.ended != 0 && int(actor.old) == in.token, s
 	case told:
+		switch {
+		case in.kind == signIn:
+			return s.swept, s
+		case in.kind == renew || in.kind == prove: // is told that it ended, not why
+			return actor.ended != 0, s
+		}
 		// Whose session ends while it asks for a revocation is told even if its
 		// token has changed meanwhile.
-		return actor.ended != 0 && actor.ended == out.why && (int(actor.token) == in.token || in.kind >= revokeOne), s
+		return actor.ended != 0 && actor.ended == out.why && (actor.knows(in.token) || in.kind >= revokeOne), s
 	case notFound:
-		return acts && !s[in.target].live(), s
+		return acts && !s.sessions[in.target].live(), s
 	case droppedEnded:
 		return actor.ended != 0, s
 	case droppedStale:
-		return actor.live() && int(actor.token) != in.token, s
+		return actor.live() && actor.renewed, s
+	case skipped:
+		return actor.renewed && in.kind == renew, s
 	}
 	legal := acts
 	switch in.kind {
-	case signIn:
+	case adopt, noteUse:
+		legal = true
+	case signIn, oldSignIn:
 		legal = actor.token == 0
-	case use, renew:
+	case use:
 		legal = actor.opens(in.token)
+	case renew, prove:
+		legal = actor.renews(in)
 	case list:
 		return s.live() == out.sessions, s
 	case revokeOne:
-		legal = acts && s[in.target].live()
+		legal = acts && s.sessions[in.target].live()
 	case revokeOthers, revokeAll:
 		ended := s.live()
 		if in.kind == revokeOthers {
@@ -165,18 +197,52 @@ func step(s state, in input, out output) (bool, state) {
 // apply returns what is known after an operation that has had its effect, if it
 // could have one.
 func apply(s state, in input) state {
-	acts := in.actor < 0 || s[in.actor].live()
-	switch {
-	case in.kind == signIn && s[in.actor].token == 0, in.kind == renew && s[in.actor].opens(in.token):
-		s[in.actor].token = int16(in.fresh)
-	case in.kind == revokeOne && acts && s[in.target].live():
-		s.end(1<<in.target, revokeOne)
-	case in.kind == revokeOthers && acts:
-		s.end(s.live()&^(1<<in.actor), revokeOthers)
-	case in.kind == revokeAll && acts:
-		s.end(s.live(), revokeAll)
+	actor := new(session)
+	if in.actor >= 0 {
+		actor = &s.sessions[in.actor]
+	}
+	acts := in.actor < 0 || actor.live()
+	switch in.kind {
+	case signIn, oldSignIn:
+		if actor.token == 0 {
+			actor.token = int16(in.fresh)
+			if in.kind == oldSignIn {
+				actor.old, actor.dormant = actor.token, true
+			}
+		}
+	case adopt:
+		actor.dormant = actor.dormant && s.swept
+	case noteUse:
+		actor.used = actor.used || actor.live() && int(actor.token) == in.token
+	case renew, prove:
+		if actor.renews(in) {
+			actor.token, actor.prev, actor.used, actor.renewed = int16(in.fresh), int16(in.token), in.kind == prove, true
+		}
+	case revokeOne:
+		if acts && s.sessions[in.target].live() {
+			s.end(1<<in.target, revokeOne)
+		}
+	case revokeOthers:
+		if acts {
+			s.end(s.live()&^(1<<in.actor), revokeOthers)
+			s.swept = true
+		}
+	case revokeAll:
+		if acts {
+			s.end(s.live(), revokeAll)
+			s.swept = true
+		}
 	}
 	return s
+}
+
+// renews reports whether a renewal is carried out. With a proof, the token before the
+// last renewal may do it though the new one was used since its request has begun.
+func (s session) renews(in input) bool {
+	if in.kind == prove {
+		return s.live() && (int(s.token) == in.token || int(s.prev) == in.token)
+	}
+	return s.live() && !s.renewed && int(s.token) == in.token
 }
 
 // sessionsModel is the sequential model of one user's sessions.
@@ -190,11 +256,11 @@ var sessionsModel = porcupine.Model{
 		i, o := in.(input), out.(output)
 		text := i.kind.String()
 		switch i.kind {
-		case signIn:
+		case signIn, oldSignIn:
 			text += fmt.Sprintf(" as %d/%d", i.actor, i.fresh)
 		case revokeOne:
 			text += fmt.Sprintf(" %d by %d/%d", i.target, i.actor, i.token)
-		case renew:
+		case renew, prove:
 			text += fmt.Sprintf(" %d/%d to %d", i.actor, i.token, i.fresh)
 		default:
 			if i.actor >= 0 {
@@ -215,14 +281,22 @@ var sessionsModel = porcupine.Model{
 	},
 	DescribeState: func(s any) string {
 		var lines []string
-		for i, session := range s.(state) {
+		for i, session := range s.(state).sessions {
 			switch {
 			case session.live():
-				lines = append(lines, fmt.Sprintf("%d/%d live", i, session.token))
+				lines = append(lines, fmt.Sprintf("%d/%d live%s", i, session.token, session.before()))
 			case session.token != 0:
 				lines = append(lines, fmt.Sprintf("%d/%d ended: %v", i, session.token, session.ended))
 			}
 		}
 		return strings.Join(lines, "\n")
 	},
+}
+
+// before tells the token before the last renewal, while it opens the session.
+func (s session) before() string {
+	if s.prev == 0 || s.used {
+		return ""
+	}
+	return fmt.Sprintf(", by %d as well", s.prev)
 }

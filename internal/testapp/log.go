@@ -2,7 +2,11 @@ package testapp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -60,4 +64,17 @@ func (l *Log) Last(t testing.TB) (event map[string]any) {
 		t.Fatal(err)
 	}
 	return event
+}
+
+// A NaiveHandler writes records as they are, without escaping anything.
+type NaiveHandler struct{ Out io.Writer }
+
+func (NaiveHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h NaiveHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (h NaiveHandler) WithGroup(string) slog.Handler          { return h }
+func (h NaiveHandler) Handle(_ context.Context, r slog.Record) error {
+	fmt.Fprint(h.Out, r.Message)
+	r.Attrs(func(a slog.Attr) bool { fmt.Fprintf(h.Out, " %s=%s", a.Key, a.Value); return true })
+	fmt.Fprintln(h.Out)
+	return nil
 }

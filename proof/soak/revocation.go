@@ -22,7 +22,7 @@ func (s *soak) revokeOne(u *user, by, target *session) (answered bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	target.threats--
-	if !u.judge(s.figures, "revoke", by, l, a) {
+	if !u.judge(s.figures, "revoke", by, r.Cookie, l, a) {
 		return false
 	}
 	switch {
@@ -50,7 +50,7 @@ func (s *soak) logOut(u *user, by *session) (answered bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	by.threats--
-	if !u.judge(s.figures, "log out", by, l, a) {
+	if !u.judge(s.figures, "log out", by, r.Cookie, l, a) {
 		return false
 	}
 	by.dead = true
@@ -90,7 +90,7 @@ func (s *soak) sweep(u *user, operation string, by, keep *session, r site.Reques
 	for target := range before {
 		target.threats--
 	}
-	if by != nil && !u.judge(s.figures, operation, by, l, a) {
+	if by != nil && !u.judge(s.figures, operation, by, r.Cookie, l, a) {
 		return false
 	}
 	if by == nil && a.Status != 200 {

@@ -137,6 +137,9 @@ func (s *soak) signIn(u *user) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if a.Status == 401 && a.Code == "session_revoked" && (swept || u.sweepings != sweepings) {
+		return // all were revoked meanwhile
+	}
 	if a.Status != 200 || a.Cookie == "" {
 		s.figures.note("sign in: %s was answered %d %q", created.agent, a.Status, a.Code)
 		return
@@ -165,7 +168,7 @@ func (s *soak) read(u *user, by *session, server int, token string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.judge(s.figures, "read", by, l, a) && l.valueFor == by.writeN && a.Value != l.value {
+	if u.judge(s.figures, "read", by, token, l, a) && l.valueFor == by.writeN && a.Value != l.value {
 		s.figures.note("read: %s has %q, not %q", by.agent, a.Value, l.value)
 	}
 }
@@ -183,7 +186,7 @@ func (s *soak) write(u *user, by *session, token string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	opened := u.judge(s.figures, "write", by, l, a)
+	opened := u.judge(s.figures, "write", by, token, l, a)
 	if opened && a.Update != site.Saved && by.stillCurrent(l) {
 		s.figures.note("write: %s was not saved", by.agent)
 	}
@@ -226,7 +229,7 @@ func (s *soak) renew(u *user, by *session, token string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	opened := u.judge(s.figures, "renew", by, l, a)
+	opened := u.judge(s.figures, "renew", by, token, l, a)
 	by.endWrite(alone, mine, l)
 	by.renewals--
 	switch {
@@ -234,13 +237,17 @@ func (s *soak) renew(u *user, by *session, token string) {
 		if a.Cookie == token || site.ID(a.Cookie) != by.id {
 			s.figures.note("renew: %s has no fresh token", by.agent)
 		}
-		if slices.Contains(by.old, token) {
+		if slices.Contains(by.old, token) && !by.isRenewable() {
 			s.figures.note("renew: a token of %s was replaced twice", by.agent)
 		}
-		by.old = append(by.old, token)
+		for _, old := range []string{token, by.token} {
+			if !slices.Contains(by.old, old) {
+				by.old = append(by.old, old)
+			}
+		}
 		by.old = by.old[max(0, len(by.old)-4):]
-		by.token = a.Cookie
-	case opened && by.stillCurrent(l):
+		by.token, by.lastly = a.Cookie, time.Now()
+	case opened && by.stillCurrent(l) && by.isRenewable():
 		s.figures.note("renew: %s was not saved", by.agent)
 	}
 }
@@ -263,7 +270,7 @@ func (s *soak) list(u *user, by *session, token string) {
 	if a.Unknown() {
 		return
 	}
-	if !u.judge(s.figures, "list", by, l, a) {
+	if !u.judge(s.figures, "list", by, token, l, a) {
 		return
 	}
 	listed := make(map[string]bool)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/revoke-sessions/revoke/proof/internal/site"
 )
@@ -33,9 +34,11 @@ type session struct {
 	threats  int  // revocations of it that are under way, or were never answered
 	menaces  int  // and so far
 	token    string
-	old      []string // tokens whose replacement was answered
-	renewals int      // under way, or never answered
-	renewed  int      // and so far
+	old      []string  // tokens whose replacement was answered
+	retired  []string  // those after which a newer one was used: they open nothing
+	renewals int       // under way, or never answered
+	renewed  int       // and so far
+	lastly   time.Time // answered
 
 	value  string // what was last written
 	known  bool   // that it is value
@@ -56,7 +59,7 @@ type look struct {
 
 func (s *session) look(token string) look {
 	l := look{
-		dead:    s.dead || slices.Contains(s.old, token),
+		dead:    s.dead || slices.Contains(s.retired, token),
 		live:    !s.dead && s.threats == 0,
 		menaces: s.menaces, renewed: s.renewed, value: s.value, valueFor: -1,
 	}
@@ -75,11 +78,29 @@ func (s *session) stillCurrent(l look) bool {
 	return l.current && s.stillLive(l) && s.renewed == l.renewed
 }
 
+// firstUse notes that the newest token was used: those before it open nothing any more.
+func (s *session) firstUse(token string) {
+	if token != s.token {
+		return
+	}
+	for _, old := range s.old {
+		if !slices.Contains(s.retired, old) {
+			s.retired = append(s.retired, old)
+		}
+	}
+	s.retired = s.retired[max(0, len(s.retired)-4):]
+}
+
+// isRenewable reports whether a renewal is not skipped, as the last one is a while ago.
+func (s *session) isRenewable() bool {
+	return s.lastly.IsZero() || time.Since(s.lastly) > 70*time.Second
+}
+
 func (s *session) threaten() { s.threats++; s.menaces++ }
 
 // judge holds the answer of a request with a token of the session against what
 // is known, and learns from it. It reports whether the token opened the session.
-func (u *user) judge(f *figures, doing string, s *session, l look, a site.Answer) (opened bool) {
+func (u *user) judge(f *figures, doing string, s *session, token string, l look, a site.Answer) (opened bool) {
 	switch {
 	case a.Status == 401 && (a.Code == "session_revoked" || a.Code == "unauthenticated"):
 		if s.stillCurrent(l) {
@@ -101,6 +122,9 @@ func (u *user) judge(f *figures, doing string, s *session, l look, a site.Answer
 		}
 		if s.stillCurrent(l) {
 			f.add(&f.survivors, 1)
+		}
+		if a.Update == site.Saved {
+			s.firstUse(token)
 		}
 		if a.SetCookie && a.Cookie == "" && s.stillLive(l) {
 			f.note("%s: the cookie of %s was cleared, and nobody had revoked it", doing, s.agent)

@@ -25,64 +25,72 @@ func (s *Store) RevokedEveryone(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-const page = 200
-
 var revokedEveryoneStatement = newStatement(`select everyone from revoke_state`)
 
-const pageColumns = `select usr, ` + columns + `, data from revoke_sessions where `
+const page = 200
+
+// Pages are of whatever rows there are, so that each takes as long as the others, and
+// the database has no reason to sort all it has.
+const pageColumns = `select usr, ` + columns + `, data, case when {live} then 1 else 0 end from revoke_sessions where `
 
 var (
-	pageStatement = newStatement(pageColumns + `(usr, id) > ($1, $2) and {live} order by usr, id limit $3`)
+	pageStatement = newStatement(pageColumns + `(usr, id) > ($1, $2) order by usr, id limit $3`)
 	// MySQL searches the whole index for the above.
-	pageStatementOfMySQL = newStatement(pageColumns + `(usr > $1 or usr = $1 and id > $2) and {live} order by usr, id limit $3`)
+	pageStatementOfMySQL = newStatement(pageColumns + `(usr > $1 or usr = $1 and id > $2) order by usr, id limit $3`)
 )
 
 // All implements [store.Store]. It reads 200 sessions at a time, and holds neither a
 // lock nor a connection in between.
 func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
-		var user, id string
-		for {
-			list, err := s.page(ctx, user, id)
-			for _, r := range list {
-				if !yield(r, nil) {
-					return
-				}
-				user, id = r.User, r.ID
-			}
-			if err != nil {
+		p := new(paged)
+		for more := true; more; more = p.rows == page {
+			var err error
+			if p, err = s.page(ctx, p.user, p.id); err != nil {
 				yield(store.Record{}, err)
 				return
 			}
-			if len(list) < page {
-				return
+			for _, r := range p.live {
+				if !yield(r, nil) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// page returns the live sessions after the one named.
-func (s *Store) page(ctx context.Context, user, id string) (list []store.Record, err error) {
+// A paged is the sessions of a page.
+type paged struct {
+	live     []store.Record
+	rows     int    // live or not
+	user, id string // of the last row
+}
+
+// page returns the page after the session named.
+func (s *Store) page(ctx context.Context, user, id string) (p *paged, err error) {
 	st := pageStatement
 	if s.dialect == MySQL {
 		st = pageStatementOfMySQL
 	}
 	err = s.reading(ctx, "read all sessions", func(ctx context.Context, q querier) error {
-		list = nil
+		p = new(paged)
 		return s.query(ctx, q, st, func(scan func(...any) error) error {
 			var row row
 			var user, data []byte
-			if err := scan(append(append([]any{&user}, row.targets()...), &data)...); err != nil {
+			var live bool
+			if err := scan(append(append([]any{&user}, row.targets()...), &data, &live)...); err != nil {
 				return err
 			}
-			r, err := row.record(string(user))
+			p.rows++
+			p.user, p.id = string(user), string(row.id)
+			if !live {
+				return nil
+			}
+			r, err := row.record(p.user)
 			r.Data = some(data)
-			list = append(list, r)
+			p.live = append(p.live, r)
 			return err
 		}, []byte(user), []byte(id), page)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return p, err
 }

@@ -45,7 +45,7 @@ type spelling struct {
 	clock bool  // the time is one more parameter
 }
 
-const live = "revoked is null and expires > {now} and era = (select era from revoke_state)"
+const live = "revoked is null and expires > {now} and era + 0 = (select era from revoke_state)"
 
 // microsOfMySQL goes on while a statement waits, which the first part of it does not.
 const microsOfMySQL = "(timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) + timestampdiff(microsecond, now(6), sysdate(6)))"

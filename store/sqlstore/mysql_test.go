@@ -36,6 +36,7 @@ func TestMariaDB(t *testing.T) {
 	const interpolate = "?interpolateParams=true"
 	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.MySQL, "mysql", dsn+interpolate) })
 	t.Run("Held", func(t *testing.T) { testHeld(t, sqlstore.MySQL, open(t, "mysql", dsn)) })
+	t.Run("Reads", func(t *testing.T) { testReads(t, open(t, "mysql", dsn+interpolate)) })
 	t.Run("RoundTrips", func(t *testing.T) {
 		for options, most := range map[string]int64{"": 2, interpolate: 1} {
 			proxy := servertest.StartProxy(t, server.Addr)

@@ -8,7 +8,7 @@ import (
 
 var (
 	findStatement = newStatement(`select ` + columns + `, data, revoked, reason, actor from revoke_sessions
-		where usr = $1 and id = $2 and expires > {now} and era = (select era from revoke_state)`)
+		where usr = $1 and id = $2 and expires > {now} and era + 0 = (select era from revoke_state)`)
 
 	listStatement = newStatement(`select ` + columns + ` from revoke_sessions where usr = $1 and {live}`)
 

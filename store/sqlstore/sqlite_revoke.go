@@ -11,7 +11,7 @@ import (
 
 var (
 	standsStatement = newStatement(`select revoked is not null from revoke_sessions
-		where usr = $1 and id = $2 and expires > {now} and era = (select era from revoke_state)`)
+		where usr = $1 and id = $2 and expires > {now} and era + 0 = (select era from revoke_state)`)
 	onceStatement = newStatement(`select 1 from revoke_onces where usr = $1 and id = $2 and until > {now}`)
 	markStatement = newStatement(`select mark_at, mark_until, mark_reason, mark_actor from revoke_users
 		where usr = $1 and mark_until > {now}`)
@@ -32,7 +32,7 @@ var (
 		where usr = $1 and id = $2`)
 	forgetStatement = newStatement(`delete from revoke_sessions where usr = $1 and id in (
 		select id from revoke_sessions where usr = $1 and revoked is not null and expires > {now}
-		and era = (select era from revoke_state) order by revoked desc, id limit -1 offset $2)`)
+		and era + 0 = (select era from revoke_state) order by revoked desc, id limit -1 offset $2)`)
 )
 
 func (t *transaction) create(r store.Record, limit store.Limit) ([]store.Record, error) {

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"database/sql"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/alexedwards/scs/sqlite3store"
@@ -83,6 +84,24 @@ func TestSQLiteExpiry(t *testing.T) {
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		testExpiry(t, sqlstore.SQLite, open(t, driver, file))
 	})
+}
+
+// No statement but the page of All goes through the sessions of all users.
+func TestSQLitePlans(t *testing.T) {
+	db := open(t, "sqlite", filepath.Join(t.TempDir(), "db"))
+	migrated(t, db, sqlstore.SQLite)
+	for _, text := range sqlstore.Texts(sqlstore.SQLite) {
+		rows := must(db.Query("explain query plan "+text, make([]any, 20)...))
+		for rows.Next() {
+			var a, b, c any
+			var step string
+			check(rows.Scan(&a, &b, &c, &step))
+			if strings.HasPrefix(step, "SCAN revoke_sessions") || strings.Contains(step, "revoke_sessions_due (era=?") {
+				t.Errorf("%s\n%s", step, text)
+			}
+		}
+		check(rows.Err())
+	}
 }
 
 func TestSQLiteHTTP(t *testing.T) {

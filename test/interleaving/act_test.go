@@ -157,6 +157,7 @@ func toMerge(from browser) act {
 		default:
 			x.renewing(source)
 			x.signIns[source].holders = append([]browser{x.at}, x.signIns[source].holders...)
+			x.merges = true
 			x.logsOutWhenSaved()
 		}
 	}}

@@ -33,6 +33,7 @@ type exchange struct {
 	instead    operation       // or this, if the session that is logged in to anew has ended
 	signedOff  bool            // the handler asked for its session to end
 	asks       bool            // the handler asked for something that must not be dropped in silence
+	merges     bool            // it merged another user's session, in which it goes on
 	lost       bool            // the response never arrives
 	faulty     bool            // a call of a store that was made for it has failed
 	afterwards func()          // in a goroutine that the handler leaves behind

@@ -40,6 +40,8 @@ func (x *exchange) refused() {
 		x.whenSaved = append(x.whenSaved, operation{kind: isRefused, by: nobody, target: x.instead.target})
 	case x.asks && x.loaded != nobody:
 		x.whenSaved = append(x.whenSaved, operation{kind: isRefused, by: x.loaded, target: x.loaded})
+	case x.merges && x.loaded != nobody:
+		x.whenSaved = append(x.whenSaved, operation{kind: isRefused, by: x.loaded, target: x.loaded, hadLoggedOut: true})
 	default:
 		x.fail("%s was answered with 401", x.act.does)
 	}

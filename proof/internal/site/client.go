@@ -51,6 +51,7 @@ type Answer struct {
 	Status    int // zero where there was no answer, or not all of it
 	SetCookie bool
 	Cookie    string // the token that was set; empty where the cookie was cleared
+	Update    string // Saved, Ended, Stale or Failed; empty where there was none
 	answer
 }
 
@@ -76,7 +77,7 @@ func (c *Client) Do(ctx context.Context, r Request) (a Answer) {
 	if err != nil || json.Unmarshal(body, &a.answer) != nil {
 		return Answer{}
 	}
-	a.Status = response.StatusCode
+	a.Status, a.Update = response.StatusCode, response.Header.Get(outcomeHeader)
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == "session" {
 			a.SetCookie, a.Cookie = true, cookie.Value

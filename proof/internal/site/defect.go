@@ -19,6 +19,8 @@ var Defects = map[string]string{
 	"miss":     "revoking all misses one session, and says that it was revoked",
 	"stepwise": "revoking all goes from session to session, instead of being one step",
 	"cached":   "a process remembers for a moment what it has found",
+	"unmarked": "revoking all leaves no mark, so that sessions from before are adopted",
+	"unused":   "the use of a new token is not noted, so that the one before goes on opening the session",
 }
 
 func withDefect(name string, st store.Store, pool *redis.Pool) (store.Store, error) {
@@ -33,6 +35,10 @@ func withDefect(name string, st store.Store, pool *redis.Pool) (store.Store, err
 		return stepwise{st}, nil
 	case "cached":
 		return &cached{Store: st, found: make(map[string]finding)}, nil
+	case "unmarked":
+		return unmarked{st}, nil
+	case "unused":
+		return unused{st}, nil
 	}
 	return nil, fmt.Errorf("no defect %q", name)
 }
@@ -96,6 +102,25 @@ func (s stepwise) RevokeAll(ctx context.Context, user, keep string, why store.Re
 		ended = append(ended, r)
 	}
 	return ended, nil
+}
+
+type unmarked struct{ store.Store }
+
+func (s unmarked) Create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
+	r.Once, r.CreatedAt = time.Time{}, time.Now().Add(time.Hour)
+	return s.Store.Create(ctx, r, limit)
+}
+
+type unused struct{ store.Store }
+
+func (s unused) Update(ctx context.Context, r store.Record, was store.Hash) error {
+	r.UsedAt = time.Time{}
+	return s.Store.Update(ctx, r, was)
+}
+
+func (s unused) Touch(ctx context.Context, user, id string, t store.Touch) error {
+	t.Secret = store.Hash{}
+	return s.Store.Touch(ctx, user, id, t)
 }
 
 type cached struct {

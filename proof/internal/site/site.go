@@ -36,6 +36,8 @@ const apiPath = "/api/auth/sessions"
 //	GET    /me                 answers with what POST /write left
 //	POST   /write?value=       changes the session's data
 //	POST   /renew              gives the session a fresh token
+//	POST   /prove              likewise, as the user has proved who they are
+//	POST   /plain/login?user=  signs in without revoke, as before it came
 //	POST   /revoke-all         ends all sessions of the caller
 //	POST   /reset?user=        ends all sessions of a user; without a session
 //	POST   /reset-everyone     ends all sessions of all users
@@ -75,8 +77,6 @@ func handler(c Config) (http.Handler, error) {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusOK) // the session is saved
-			answer.Update = outcome(r.Context())
 			_ = json.NewEncoder(w).Encode(answer)
 		})
 	}
@@ -104,6 +104,9 @@ func handler(c Config) (http.Handler, error) {
 	handle("POST /renew", true, func(r *http.Request) (answer, error) {
 		return answer{User: userID(r)}, sm.RenewToken(r.Context())
 	})
+	handle("POST /prove", true, func(r *http.Request) (answer, error) {
+		return answer{User: userID(r)}, sessions.Reauthenticated(r.Context())
+	})
 	handle("POST /revoke-all", true, func(r *http.Request) (answer, error) {
 		return revoked(sessions.RevokeAll(r.Context(), userID(r)))
 	})
@@ -116,10 +119,32 @@ func handler(c Config) (http.Handler, error) {
 
 	outer := http.NewServeMux()
 	outer.Handle("/", withOutcome(sessions.Track(mux)))
+	outer.Handle("POST /plain/login", plainLogin(pool))
 	outer.HandleFunc("GET /debug", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, holdings(pool))
 	})
 	return outer, nil
+}
+
+// plainLogin signs in as a node does that runs scs without revoke.
+func plainLogin(pool *redis.Pool) http.Handler {
+	sm := scs.New()
+	sm.Store = redisstore.New(pool)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, err := sm.Load(r.Context(), "")
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		sm.Put(ctx, "userID", r.FormValue("user"))
+		token, expiry, err := sm.Commit(ctx)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		sm.WriteSessionCookie(ctx, w, token, expiry)
+		writeJSON(w, http.StatusOK, answer{User: r.FormValue("user")})
+	})
 }
 
 // An answer is the body of a response: of this application's, and of those of
@@ -129,7 +154,6 @@ type answer struct {
 	Value    string   `json:"value,omitempty"`
 	Code     string   `json:"code,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
-	Update   string   `json:"update,omitempty"` // Saved, Ended or Stale
 	Revoked  []string `json:"revoked,omitempty"`
 	Sessions []Listed `json:"sessions,omitempty"`
 }

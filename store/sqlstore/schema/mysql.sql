@@ -26,7 +26,7 @@ create table if not exists revoke_sessions (
   client mediumblob,
   data longblob,
   primary key (usr, id),
-  key revoke_sessions_due (era, due)
+  key revoke_sessions_due (era, due)  -- for what has ended alone: "era + 0" keeps it out of other plans
 ) engine = InnoDB row_format = dynamic;
 
 create table if not exists revoke_users (
@@ -56,16 +56,16 @@ create procedure if not exists revoke_bury_1(
 begin
   declare surplus int;
   select 'ok', id, secret, prev, renewed, used, created, seen, proved, expires, deadline, client from revoke_sessions
-    where usr = p_usr and (p_only is null or id = p_only) and id <> p_but and revoked is null and era = p_era and expires > p_now
+    where usr = p_usr and (p_only is null or id = p_only) and id <> p_but and revoked is null and era + 0 = p_era and expires > p_now
     order by seen is null, seen, id desc limit p_most;
   update revoke_sessions set revoked = p_at, reason = p_reason, actor = p_by, expires = least(expires, p_at + 86400000000),
       prev = if(used is null, prev, null), renewed = null, used = null, seen = null, proved = null, deadline = null, client = null, data = null
-    where usr = p_usr and (p_only is null or id = p_only) and id <> p_but and revoked is null and era = p_era and expires > p_now
+    where usr = p_usr and (p_only is null or id = p_only) and id <> p_but and revoked is null and era + 0 = p_era and expires > p_now
     order by seen is null, seen, id desc limit p_most;
   select count(*) - 100 into surplus from revoke_sessions
-    where usr = p_usr and revoked is not null and era = p_era and expires > p_now;
+    where usr = p_usr and revoked is not null and era + 0 = p_era and expires > p_now;
   if surplus > 0 then
-    delete from revoke_sessions where usr = p_usr and revoked is not null and era = p_era and expires > p_now
+    delete from revoke_sessions where usr = p_usr and revoked is not null and era + 0 = p_era and expires > p_now
       order by revoked, id desc limit surplus;
   end if;
 end;
@@ -112,7 +112,7 @@ body: begin
   end if;
   if p_max > 0 then
     select count(*) into others from revoke_sessions s
-      where s.usr = p_usr and s.id <> p_id and s.revoked is null and s.era = e and s.expires > n for update;
+      where s.usr = p_usr and s.id <> p_id and s.revoked is null and s.era + 0 = e and s.expires > n for update;
     if others >= p_max then
       call revoke_bury_1(p_usr, null, p_id, others + 1 - p_max, e, n, n, p_reason, p_id);
     end if;
@@ -139,7 +139,7 @@ body: begin
   select count(*) into is_live from revoke_sessions s where s.usr = p_usr and s.id in (p_id, p_by) for update;
   set n = timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) + timestampdiff(microsecond, now(6), sysdate(6));
   select coalesce(sum(s.id = p_id), 0), coalesce(sum(s.id = p_by), 0) into is_live, acts from revoke_sessions s
-    where s.usr = p_usr and s.id in (p_id, p_by) and s.revoked is null and s.era = e and s.expires > n;
+    where s.usr = p_usr and s.id in (p_id, p_by) and s.revoked is null and s.era + 0 = e and s.expires > n;
   if length(p_by) > 0 and acts = 0 then
     rollback;
     select 'not live', null, null, null, null, null, null, null, null, null, null, null;
@@ -166,7 +166,7 @@ body: begin
   select count(*) into others from revoke_sessions s where s.usr = p_usr and s.revoked is null for update;
   set n = timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) + timestampdiff(microsecond, now(6), sysdate(6));
   select count(*), coalesce(sum(s.id = p_by), 0) into others, acts from revoke_sessions s
-    where s.usr = p_usr and s.revoked is null and s.era = e and s.expires > n;
+    where s.usr = p_usr and s.revoked is null and s.era + 0 = e and s.expires > n;
   if length(p_by) > 0 and acts = 0 then
     rollback;
     select 'not live', null, null, null, null, null, null, null, null, null, null, null;

@@ -27,6 +27,8 @@ create table if not exists revoke_sessions (
   primary key (usr, id)
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02);
 
+-- For what has ended alone. Where sessions of a user are looked for, "era + 0" keeps it
+-- out of the plan: nearly all have the same era.
 create index if not exists revoke_sessions_due on revoke_sessions (era, due);
 
 create table if not exists revoke_users (
@@ -86,7 +88,7 @@ begin
     where s.usr = p_usr and s.id = any(p_ids);
   delete from revoke_sessions s where s.usr = p_usr and s.id in (
     select t.id from revoke_sessions t
-      where t.usr = p_usr and t.revoked is not null and t.era = p_era and t.expires > revoke_now_1()
+      where t.usr = p_usr and t.revoked is not null and t.era + 0 = p_era and t.expires > revoke_now_1()
       order by t.revoked desc, t.id offset 100);
   if p_notify then
     perform pg_notify('revoke_ended', case when length(p_usr) < 3900 then encode(p_usr, 'hex') else '' end);
@@ -141,11 +143,11 @@ begin
     insert into revoke_onces (usr, id, until) values (p_usr, p_id, p_once) on conflict (usr, id) do update set until = p_once;
   end if;
   if p_max > 0 and p_max <= (select count(*) from revoke_sessions s
-      where s.usr = p_usr and s.id <> p_id and s.revoked is null and s.era = e and s.expires > n) then
+      where s.usr = p_usr and s.id <> p_id and s.revoked is null and s.era + 0 = e and s.expires > n) then
     perform from revoke_sessions s where s.usr = p_usr and s.revoked is null for update; -- so that no touch changes the order now
     n := revoke_now_1();
     select array_agg(o.id) into ids from (
-      select s.id from revoke_sessions s where s.usr = p_usr and s.id <> p_id and s.revoked is null and s.era = e and s.expires > n
+      select s.id from revoke_sessions s where s.usr = p_usr and s.id <> p_id and s.revoked is null and s.era + 0 = e and s.expires > n
         order by s.seen is null desc, s.seen desc, s.id offset p_max - 1) o;
     if ids is not null then
       return query select * from revoke_bury_1(p_usr, ids, e, n, p_reason, p_id, p_notify);
@@ -171,7 +173,7 @@ begin
   perform from revoke_sessions s where s.usr = p_usr and s.id in (p_id, p_by) for update;
   n := revoke_now_1();
   live := array(select s.id from revoke_sessions s
-    where s.usr = p_usr and s.id in (p_id, p_by) and s.revoked is null and s.era = e and s.expires > n);
+    where s.usr = p_usr and s.id in (p_id, p_by) and s.revoked is null and s.era + 0 = e and s.expires > n);
   if length(p_by) > 0 and p_by <> all(live) then
     o_answer := 'not live';
     return next;
@@ -198,7 +200,7 @@ begin
   select s.era into e from revoke_state s;
   perform from revoke_sessions s where s.usr = p_usr and s.revoked is null for update;
   n := revoke_now_1();
-  live := array(select s.id from revoke_sessions s where s.usr = p_usr and s.revoked is null and s.era = e and s.expires > n);
+  live := array(select s.id from revoke_sessions s where s.usr = p_usr and s.revoked is null and s.era + 0 = e and s.expires > n);
   if length(p_by) > 0 and p_by <> all(live) then
     o_answer := 'not live';
     return next;

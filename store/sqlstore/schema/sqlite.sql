@@ -27,6 +27,8 @@ create table if not exists revoke_sessions (
   primary key (usr, id)
 );
 
+-- For what has ended alone. Where sessions of a user are looked for, "era + 0" keeps it
+-- out of the plan: nearly all have the same era.
 create index if not exists revoke_sessions_due on revoke_sessions (era, due);
 
 create table if not exists revoke_users (

@@ -1,9 +1,8 @@
-package revoke_test
+package docs_test
 
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,13 +83,4 @@ func TestCodesAreTheSame(t *testing.T) {
 	if described := all(`code: \{ const: (\w+) \}`, read(t, "docs/openapi.yaml")); !slices.Equal(described, declared) {
 		t.Errorf("the description has %q, the code %q", described, declared)
 	}
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
