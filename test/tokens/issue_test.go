@@ -1,4 +1,4 @@
-package revoke_test
+package tokens
 
 import (
 	"context"
