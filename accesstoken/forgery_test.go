@@ -138,19 +138,19 @@ func TestForgeries(t *testing.T) {
 	respelled := whole[:len(whole)-1] + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last+1:last+2]
 
 	const (
-		malformed  = "malformed:"
-		badHeader  = "malformed header"
-		extra      = "more or less"
-		badType    = "another type"
-		badKey     = "unknown key"
-		badAlg     = "not the key's algorithm"
-		badSign    = "wrong signature"
-		badClaims  = "malformed claims"
-		badIssuer  = "another issuer"
-		badAud     = "another audience"
-		noSession  = "names no session"
-		expired    = "expired"
-		early      = "not valid yet"
+		malformed = "malformed:"
+		badHeader = "malformed header"
+		extra     = "more or less"
+		badType   = "another type"
+		badKey    = "unknown key"
+		badAlg    = "not the key's algorithm"
+		badSign   = "wrong signature"
+		badClaims = "malformed claims"
+		badIssuer = "another issuer"
+		badAud    = "another audience"
+		noSession = "names no session"
+		expired   = "expired"
+		early     = "not valid yet"
 	)
 	for _, test := range []struct{ name, want, token string }{
 		// algorithms

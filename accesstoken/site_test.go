@@ -17,12 +17,12 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/accesstoken"
+	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -63,8 +63,18 @@ type site struct {
 
 func newSite(t testing.TB, st store.Store, keys ...crypto.Signer) *site {
 	t.Helper()
-	s := &site{t: t, sm: scs.New()}
-	s.sm.Store = nothing{}
+	return siteOver(t, scs.New(), st, keys...)
+}
+
+// siteInBubble is newSite for the inside of a synctest bubble.
+func siteInBubble(t testing.TB, st store.Store, keys ...crypto.Signer) *site {
+	t.Helper()
+	return siteOver(t, testapp.NewSCS(), st, keys...)
+}
+
+func siteOver(t testing.TB, sm *scs.SessionManager, st store.Store, keys ...crypto.Signer) *site {
+	t.Helper()
+	s := &site{t: t, sm: sm}
 	s.sessions = revoke.New(s.sm, st)
 	s.sessions.Bearer = true
 	s.sessions.Limiter = nil
@@ -107,13 +117,6 @@ func newSite(t testing.TB, st store.Store, keys ...crypto.Signer) *site {
 	s.handler = s.sessions.Track(mux)
 	return s
 }
-
-// nothing is a store of no visitors, which starts no goroutine.
-type nothing struct{}
-
-func (nothing) Find(string) ([]byte, bool, error)      { return nil, false, nil }
-func (nothing) Commit(string, []byte, time.Time) error { return nil }
-func (nothing) Delete(string) error                    { return nil }
 
 func (s *site) serve() *site {
 	server := httptest.NewServer(s.handler)
@@ -227,4 +230,9 @@ func serve(t testing.TB, h http.Handler) (url string) {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+func p384Key() *ecdsa.PrivateKey {
+	key, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	return key
 }
