@@ -83,7 +83,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	c := keys.remembered(token)
-	if c == nil {
+	isNew := c == nil
+	if isNew {
 		if c, err = v.verifySignature(ctx, keys, token); err != nil {
 			return nil, err
 		}
@@ -100,13 +101,15 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	case now+leeway < c.NotBefore:
 		return nil, invalid("not valid yet") // RFC 7519, section 4.1.5
 	}
+	if isNew {
+		keys.remember(token, c)
+	}
 	return c, nil
 }
 
 const typeName = "at+jwt"
 
-// verifySignature returns what a token says that is signed with one of the keys, and
-// remembers it.
+// verifySignature returns what a token says that is signed with one of the keys.
 func (v *Verifier) verifySignature(ctx context.Context, keys *keySet, token string) (*Claims, error) {
 	header, err := parseHeader(token)
 	switch {
@@ -144,7 +147,6 @@ func (v *Verifier) verifySignature(ctx context.Context, keys *keySet, token stri
 	if json.Unmarshal(payload, c) != nil {
 		return nil, invalid("malformed claims") // RFC 7519, section 7.2
 	}
-	keys.remember(token, c)
 	return c, nil
 }
 
