@@ -232,24 +232,24 @@ func (s *request) noteProof(ctx context.Context, at membership, proved time.Time
 func (m *Manager) Require(next http.Handler) http.Handler {
 	return m.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := m.Err(r.Context()); err != nil {
-			m.refuse(w, r, err)
+			m.answer(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	}))
 }
 
-// refuse answers with an error, and with the challenge of RFC 6750, section 3, if the
+// answer answers with an error, and with the challenge of RFC 6750, section 3, if the
 // client could have come with a token.
-func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
 	p := ProblemOf(err)
 	if p.Status == http.StatusUnauthorized && m.takesTokens() {
 		challenge := "Bearer"
 		if _, named := m.bearer(r); named {
-			challenge += ` error="invalid_token"`
-		}
-		if named := challenge != "Bearer"; named && p.Code == codeSessionRevoked {
-			challenge += `, error_description="session revoked"`
+			challenge = `Bearer error="invalid_token"`
+			if p.Code == codeSessionRevoked {
+				challenge += `, error_description="session revoked"`
+			}
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 	}

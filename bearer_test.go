@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -415,6 +416,45 @@ func TestAuthenticate(t *testing.T) {
 		}
 		if got := api.Get(testapp.APIPath); got.Code(t) != "session_revoked" {
 			t.Errorf("%s", got.Body)
+		}
+	})
+}
+
+// TestAuthenticateBesideUserID shows that a function of the application which finds the
+// user in the session's data is not asked when there is none, and that a request without
+// the data does not put off the session's end.
+func TestAuthenticateBesideUserID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory()).TakeTokens()
+		app.SCS.IdleTimeout = time.Hour
+		app.Sessions.UserID = func(get func(string) any) string {
+			user, _ := get("account").(string)
+			return user
+		}
+		app.Handle("POST /in", func(w http.ResponseWriter, r *http.Request) {
+			app.SCS.Put(r.Context(), "account", "ann")
+			token, err := app.Sessions.Issue(r.Context(), "ann")
+			if err != nil {
+				t.Error(err)
+			}
+			io.WriteString(w, token)
+		})
+		phone := app.With(t, app.Browser(t).Post("/in").Body)
+		if list := sessionsOf(t, phone); len(list) != 1 {
+			t.Fatalf("%v", list)
+		}
+		if _, err := app.Sessions.Issue(t.Context(), "ann"); !errors.Is(err, revoke.ErrMisconfigured) {
+			t.Errorf("Issue without data: %v", err)
+		}
+		before := app.List(t, "ann")[0]
+		app.Sessions.Authenticate = func(*http.Request) (string, string, error) { return "ann", app.Sessions.SID(before), nil }
+		time.Sleep(30 * time.Minute)
+		if list := sessionsOf(t, app.With(t, "x")); len(list) != 1 {
+			t.Errorf("%v", list)
+		}
+		after := app.List(t, "ann")[0]
+		if !after.LastSeenAt.After(before.LastSeenAt) || !after.ExpiresAt.Equal(before.ExpiresAt) {
+			t.Errorf("before %v, after %v", before, after)
 		}
 	})
 }

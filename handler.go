@@ -153,7 +153,7 @@ func (m *Manager) guarded(methods []string, guard func(*http.Request) error, do 
 			err = do(w, r)
 		}
 		if err != nil {
-			m.refuse(w, r, err)
+			m.answer(w, r, err)
 		}
 	})
 }

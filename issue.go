@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -18,8 +19,8 @@ import (
 // into the scs data, before and after, is saved with it. From a request that has a
 // session, as to pair a command-line tool, the new session is a separate one with no
 // data but its user; if the request's session was revoked meanwhile, Issue ends the new
-// one again and returns the error of [Manager.Err]. Outside of Track the session has no client
-// until it is used.
+// one again and returns the error of [Manager.Err]. Outside of Track the sign-in begins when Issue
+// is called, and the session has no client until it is used.
 //
 // A sign-in that began before all of the user's sessions were revoked is refused with a
 // [*RevokedError]. Any other error means that the store failed, or is [ErrMisconfigured].
@@ -187,17 +188,28 @@ func following(t token, record store.Record) string {
 // header but in the body, say, of a request to a token endpoint. It notes the use by the
 // client of r, and returns the session and the token that follows, as Rotate does.
 //
-// The error is a [*RevokedError] if the session was revoked, and [ErrUnauthenticated] if
-// the token opens nothing. Any other means that nobody knows.
+// It counts at the Limiter, by session, and by the client's network if the token opens
+// nothing. The error is a [*RevokedError] if the session was revoked, [ErrUnauthenticated]
+// if the token opens nothing, and a [*RateLimitedError] if it is one too many. Any other
+// means that nobody knows.
 func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, error) {
 	s := &request{m: m, http: r}
 	ctx := r.Context()
 	t, isToken := parseToken(presented)
 	secret, isChained := parseChainSecret(t.secret)
 	if !isToken || !isChained {
-		return Session{}, "", ErrUnauthenticated
+		return Session{}, "", cmp.Or(m.limitRefresh(r, ""), ErrUnauthenticated)
 	}
 	record, err := s.accept(ctx, t, secret)
+	known := ""
+	if err == nil || errors.Is(err, store.ErrRevoked) {
+		known = t.id
+	}
+	if ignoreEnded(err) == nil {
+		if err := m.limitRefresh(r, known); err != nil {
+			return Session{}, "", err
+		}
+	}
 	if errors.Is(err, store.ErrStale) {
 		return Session{}, "", ErrUnauthenticated
 	}
@@ -223,8 +235,10 @@ func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, e
 		return Session{}, "", ErrUnauthenticated
 	}
 	s.hold(&record, userID)
-	if _, _ = s.touchUntil(ctx, s.membership(), deadline); s.isOverruled(userID) {
-		return Session{}, "", ErrUnauthenticated
+	if moved, due := s.isTouchDue(s.membership()); due {
+		if _, _ = s.touchUntil(ctx, s.membership(), moved, deadline); s.isOverruled(userID) {
+			return Session{}, "", ErrUnauthenticated
+		}
 	}
 	return m.session(record, userID, ""), following(t, record), nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
@@ -170,6 +172,24 @@ func TestIssueUnderWay(t *testing.T) {
 			t.Errorf("%d refusals in the log", n)
 		}
 	})
+}
+
+// TestPairingUnderWay shows the same for a token that is issued from a session, which
+// itself was kept.
+func TestPairingUnderWay(t *testing.T) {
+	app := testapp.New(t, store.NewMemory()).TakeTokens()
+	web := app.SignedIn(t, "ann")
+	app.Handle("POST /pair", func(w http.ResponseWriter, r *http.Request) {
+		if got := app.BrowserWith(t, web.Cookie).Delete(testapp.APIPath); got.Status != http.StatusOK {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+		if token, err := app.Sessions.Issue(r.Context(), "ann"); !errors.Is(err, revoke.ErrRevoked) {
+			t.Errorf("%q %v", token, err)
+		}
+	})
+	if web.Post("/pair"); !web.Opens() || len(app.List(t, "ann")) != 1 {
+		t.Errorf("left: %v", app.List(t, "ann"))
+	}
 }
 
 // TestIssueCountsTowardsTheLimit shows that tokens are sessions to MaxPerUser.
@@ -360,7 +380,7 @@ func TestApplicationCannotReachTheChain(t *testing.T) {
 		phone, _ := app.Issued(t, "ann")
 		phone.Post("/clear")
 		next := app.With(t, phone.Post("/rotate").Body)
-		if !next.Opens() || !next.Opens() || !app.List(t, "ann")[0].Token {
+		if !next.Opens() || !app.List(t, "ann")[0].Token {
 			t.Error("the session has lost its tokens")
 		}
 		app.SCS.Iterate(t.Context(), func(ctx context.Context) error {
@@ -416,6 +436,64 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
+// TestRefreshIsLimited shows that each session has a bound of its own, and that rubbish
+// has one for its network.
+func TestRefreshIsLimited(t *testing.T) {
+	app := testapp.New(t, store.NewMemory()).TakeTokens()
+	app.Sessions.Limiter = revoke.NewLimiter(2, time.Hour)
+	_, one := app.Issued(t, "ann")
+	_, two := app.Issued(t, "ann")
+	r := httptest.NewRequest("POST", "/token", nil)
+	for _, test := range []struct {
+		token string
+		want  error
+	}{{one, nil}, {two, nil}, {"x", revoke.ErrUnauthenticated}, {one[:46] + strings.Repeat("A", 43), revoke.ErrUnauthenticated}} {
+		limited := false
+		for i := range 3 {
+			_, _, err := app.Sessions.Refresh(r, test.token)
+			limited = errors.As(err, new(*revoke.RateLimitedError))
+			if !limited && !errors.Is(err, test.want) {
+				t.Errorf("%q, %d: %v", test.token, i, err)
+			}
+		}
+		if !limited {
+			t.Errorf("%q: never limited", test.token)
+		}
+	}
+	if n := app.Log.Count(revoke.RateLimited); n != 3 {
+		t.Errorf("%d events, want one for each session and one for the network", n)
+	}
+}
+
+// FuzzRefresh shows that no text opens a session but its present token and the one that
+// was offered.
+func FuzzRefresh(f *testing.F) {
+	app := testapp.Over(scs.New(), store.NewMemory()).TakeTokens()
+	r := httptest.NewRequest("POST", "/token", nil)
+	token, err := app.Sessions.Issue(context.Background(), "ann")
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, next, err := app.Sessions.Refresh(r, token)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"", "x", token + "=", token[:45], token[:46] + next[46:67] + token[67:], spelled(token), spelled(next), strings.ToUpper(token)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if text == next {
+			return // to use it is to accept it
+		}
+		if _, _, err := app.Sessions.Refresh(r, text); err != revoke.ErrUnauthenticated && text != token {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, again, err := app.Sessions.Refresh(r, token); err != nil || again != next {
+			t.Errorf("%q has changed the session: %v", text, err)
+		}
+	})
+}
+
 // TestLogoutByAnOldToken shows that a client which has not heard of its next token can
 // still sign out.
 func TestLogoutByAnOldToken(t *testing.T) {
@@ -439,18 +517,19 @@ func TestLateWriteByToken(t *testing.T) {
 		app.SCS.HashTokenInStore = hashed
 		contexts := make(chan context.Context, 1)
 		app.Handle("POST /background", func(_ http.ResponseWriter, r *http.Request) { contexts <- context.WithoutCancel(r.Context()) })
+		app.Handle("POST /renewing", func(_ http.ResponseWriter, r *http.Request) { // scs has another token for the session then
+			app.SCS.RenewToken(r.Context())
+			contexts <- context.WithoutCancel(r.Context())
+		})
 		phone, _ := app.Issued(t, "ann")
-		for _, path := range []string{"/background", "/renew"} { // the second gives scs's session another token
+		for _, path := range []string{"/background", "/renewing"} {
 			phone.Post(path)
-			if path == "/renew" {
-				phone.Post("/background")
-			}
 			ctx := <-contexts
 			app.SCS.Put(ctx, "cart", path)
 			if _, _, err := app.SCS.Commit(ctx); err != nil || phone.Get("/cart").Body != path {
 				t.Errorf("%s: %v, cart %q", path, err, phone.Get("/cart").Body)
 			}
-			if path == "/renew" {
+			if path == "/renewing" {
 				if err := app.SCS.Destroy(ctx); err != nil || phone.Opens() {
 					t.Errorf("a late Destroy: %v", err)
 				}

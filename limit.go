@@ -68,6 +68,23 @@ func (m *Manager) limit(r *http.Request) error {
 	if record != nil {
 		key = "session:" + record.ID
 	}
+	return m.allow(ctx, key, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
+}
+
+// limitRefresh asks the Limiter once for a token that came in a body: by its session, or
+// by the network of a client whose token opens nothing.
+func (m *Manager) limitRefresh(r *http.Request, sessionID string) error {
+	key := "refresh:" + sessionID
+	if sessionID == "" {
+		key = "refresh:network:" + shortHash(network(m.peer(r)).String())
+	}
+	if m.Limiter == nil {
+		return nil
+	}
+	return m.allow(r.Context(), key, Event{Kind: RateLimited, SessionID: sessionID, Token: sessionID != ""})
+}
+
+func (m *Manager) allow(ctx context.Context, key string, limited Event) error {
 	wait, err := m.Limiter.Allow(ctx, key)
 	if err != nil {
 		err = fmt.Errorf("revoke: rate limit: %w", err)
@@ -83,7 +100,7 @@ func (m *Manager) limit(r *http.Request) error {
 		*over = wait > 0
 	})
 	if first {
-		m.emit(ctx, Event{Kind: RateLimited, UserID: userID, SessionID: m.actorID(ctx)})
+		m.emit(ctx, limited)
 	}
 	if wait > 0 {
 		return &RateLimitedError{RetryAfter: wait}

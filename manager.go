@@ -108,7 +108,8 @@ type Manager struct {
 	// Limiter bounds how often a session, or the network of a client who is not
 	// signed in, may ask for a revocation: so whoever else has a session of a user
 	// does not use up the user's own. To sign oneself out is never limited. It is
-	// asked once a request, before anything else is done. Nil means no limit. New
+	// asked once a request, before anything else is done. Refresh asks it too, under
+	// keys of its own. Nil means no limit. New
 	// sets it to NewLimiter(10, time.Minute).
 	Limiter Limiter
 

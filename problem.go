@@ -129,5 +129,5 @@ func (m *Manager) unavailable(w http.ResponseWriter, r *http.Request, err error)
 	if !errors.Is(err, ErrMisconfigured) && !errors.Is(err, ErrRevoked) {
 		err = nil // whatever it is, nothing is claimed: see ProblemOf
 	}
-	m.refuse(w, r, err)
+	m.answer(w, r, err)
 }

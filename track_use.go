@@ -123,7 +123,7 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 	return s.commit(ctx, func(ctx context.Context, key string, data []byte, _ time.Time) error {
 		if renewal != keepsToken {
 			record.Secret = s.m.router.secretHash(key, token{secret: key})
-		} else if bytes.Equal(data, s.came.data) && s.wishes().proof == unproven {
+		} else if bytes.Equal(data, s.came.data) {
 			return errUnchanged
 		}
 		s.keepToken(key)
@@ -136,17 +136,23 @@ func (s *request) update(ctx context.Context, record store.Record, renewal renew
 // if its new token is used for the first time. If the write fails, the request still
 // succeeds.
 func (s *request) touch(ctx context.Context, at membership) (cookie, error) {
-	return s.touchUntil(ctx, at, s.m.sm.Deadline(ctx))
-}
-
-func (s *request) touchUntil(ctx context.Context, at membership, deadline time.Time) (cookie, error) {
-	now := now()
-	moved := s.hasMoved(at)
-	if !moved && !s.isFirstUse(*at.record) && now.Sub(at.record.SeenAt) < s.m.touchInterval() {
+	moved, due := s.isTouchDue(at)
+	if !due {
 		return cookie{}, nil
 	}
+	return s.touchUntil(ctx, at, moved, s.m.sm.Deadline(ctx))
+}
+
+// isTouchDue reports whether the use of a session is to be noted, and whether that is
+// because it moved.
+func (s *request) isTouchDue(at membership) (moved, due bool) {
+	moved = s.hasMoved(at)
+	return moved, moved || s.isFirstUse(*at.record) || now().Sub(at.record.SeenAt) >= s.m.touchInterval()
+}
+
+func (s *request) touchUntil(ctx context.Context, at membership, moved bool, deadline time.Time) (cookie, error) {
 	err := s.m.sessions.Touch(context.WithoutCancel(ctx), at.record.User, at.record.ID, store.Touch{
-		SeenAt: now, ExpiresAt: s.m.expiry(deadline), Client: s.clientOf(*at.record),
+		SeenAt: now(), ExpiresAt: s.m.expiry(deadline), Client: s.clientOf(*at.record),
 		Secret: s.came.presented,
 	})
 	switch {

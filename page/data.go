@@ -62,7 +62,7 @@ type Session struct {
 	SignOut  string   // "Sign out of Chrome on Windows"
 	Confirm  string   // "Sign out of Chrome on Windows?"
 	Address  string   // empty if it is not known
-	Details  []string // labels, as Texts.Label has them: at most 80 characters each
+	Details  []string // Texts.App of an app, and labels, as Texts.Label has them: at most 80 characters each
 	Active   Time     // when it was last seen
 	SignedIn Time     // when it was created
 }
@@ -138,6 +138,9 @@ func (p *page) session(t Texts, s revoke.Session, now time.Time) Session {
 	shown.SignOut, shown.Confirm = t.SignOutOf(shown.Name), t.Confirm(shown.Name)
 	if s.IP.IsValid() {
 		shown.Address = s.IP.String()
+	}
+	if s.Token {
+		shown.Details = append(shown.Details, t.App)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
 		if text := t.Label(name, s.Labels[name]); text != "" {

@@ -70,6 +70,23 @@ func TestPage(t *testing.T) {
 	})
 }
 
+// TestApps shows that sessions with a token of Issue are marked.
+func TestApps(t *testing.T) {
+	s := newServer(t, store.NewMemory(), func(s *server) {
+		s.mux.Handle(pagePath, page.New(s.sessions, page.Options{}))
+	})
+	b := s.signedIn(t, "ann")
+	if strings.Contains(b.get(pagePath).body, "App") {
+		t.Error("a browser is marked")
+	}
+	if _, err := s.sessions.Issue(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.get(pagePath); strings.Count(got.body, "<bdi>App</bdi>") != 2 { // in the list, and in its dialog
+		t.Errorf("no mark on\n%s", got.body)
+	}
+}
+
 func TestMountsAnywhere(t *testing.T) {
 	s := newServer(t, store.NewMemory(), func(s *server) {
 		h := page.New(s.sessions, page.Options{})

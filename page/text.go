@@ -31,6 +31,7 @@ type Texts struct {
 	SignedIn     func(Ago) string                // "Signed in just now", "Signed in 3 hours ago"
 	Time         func(time.Time) string          // "3 June 2025 at 15:04 UTC"; the time is in UTC
 	Label        func(name, value string) string // of Manager.Describe: the value; empty if it is not to be shown
+	App          string                          // "App": the session has a token of Manager.Issue and is no browser's
 
 	SignOut           string                     // "Sign out"
 	SignOutOf         func(device string) string // "Sign out of Chrome on Windows"
@@ -99,6 +100,7 @@ var english = Texts{
 	SignedIn:     func(a Ago) string { return "Signed in " + a.english("just now") },
 	Time:         func(t time.Time) string { return t.Format("2 January 2006 at 15:04 MST") },
 	Label:        func(_, value string) string { return value },
+	App:          "App",
 
 	SignOut:         "Sign out",
 	SignOutOf:       func(device string) string { return "Sign out of " + device },

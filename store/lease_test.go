@@ -109,9 +109,9 @@ func TestLiveFromMemory(t *testing.T) {
 		if r := live(nil, 1); r.Data != nil || r.ID != "1" || string(r.Client) != "client" {
 			t.Errorf("%+v", r)
 		}
-		time.Sleep(lease*9/10 - 1)
+		time.Sleep(lease*9/10 - time.Nanosecond)
 		live(nil, 0)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		live(nil, 1)
 		seen := time.Now().Add(time.Minute).UTC().Truncate(time.Microsecond)
 		a.Touch(t.Context(), "ann", "1", store.Touch{SeenAt: seen, ExpiresAt: time.Now().Add(time.Hour)})

@@ -14,7 +14,8 @@ type Record struct {
 
 	// Prev is the secret hash before the last renewal, which was at RenewedAt. It is
 	// zero if there was none. UsedAt is when Secret was first presented since; while
-	// it is zero, Prev may open the session as well.
+	// it is zero, Prev may open the session as well. A caller may keep something else in
+	// Prev that has to change with Secret, if it sets UsedAt at once.
 	Prev      Hash
 	RenewedAt time.Time
 	UsedAt    time.Time
