@@ -32,7 +32,8 @@ type grant struct {
 // [revoke.Manager.Rotate]. If it loses the answer, it asks again and gets the same one.
 //
 // It needs no [revoke.Manager.Track]. The answer is 400 invalid_grant if the session is
-// over, which only a sign-in mends, and 503 if nobody knows.
+// over, which only a sign-in mends, 503 if nobody knows, and 429 if the client asks too
+// often: see [revoke.Manager.Limiter].
 func (t *Tokens) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		form, ok := parseForm(w, r)
@@ -106,7 +107,7 @@ func fail(w http.ResponseWriter, status int, code, description string) {
 	}{code, description})
 }
 
-// failLater answers that nobody knows: the client keeps its token and tries again.
+// failLater answers that the client is to keep its token and try again.
 func failLater(w http.ResponseWriter, err error) {
 	p := revoke.ProblemOf(err)
 	if p.RetryAfter > 0 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/store"
@@ -235,5 +236,27 @@ func TestMintAfterRevoke(t *testing.T) {
 	}
 	if _, err := s.tokens.Verifier().Verify(t.Context(), minted); !errors.Is(err, revoke.ErrRevoked) {
 		t.Errorf("a token minted after the answer: %v", err)
+	}
+}
+
+// TestTokenEndpointIsLimited shows that who asks too often is told to wait, and not that
+// the session is over.
+func TestTokenEndpointIsLimited(t *testing.T) {
+	s := newSite(t, store.NewMemory(), edKey())
+	s.sessions.Limiter = revoke.NewLimiter(1, time.Hour)
+	s.serve()
+	refresh := s.issue("ann")
+	if got := s.exchange(refresh); got.status != http.StatusOK {
+		t.Fatalf("first: %+v", got)
+	}
+	got := ask(t, "POST", s.url+"/token", nil, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+	if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" || !strings.Contains(got.body, "temporarily_unavailable") {
+		t.Errorf("second: %+v", got)
+	}
+	for range 2 {
+		got = ask(t, "POST", s.url+"/token", nil, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rubbish"}})
+	}
+	if got.status != http.StatusTooManyRequests {
+		t.Errorf("rubbish: %+v", got)
 	}
 }
