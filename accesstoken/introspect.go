@@ -14,7 +14,8 @@ import (
 //
 // It asks the store, also over a [store.Leased], for the answer may be believed for as
 // long as a lease lasts. So a service that keeps an answer at all must keep it for less
-// than the lease, counted from its question, and not at all if there are none.
+// than the lease, counted from its question, and not at all if there are none. To ask costs
+// as much as to list the user's sessions.
 func (t *Tokens) Introspection(allow func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !allow(r) {
