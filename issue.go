@@ -11,16 +11,16 @@ import (
 )
 
 // Issue signs the user in as Login does, for a client that keeps its token itself: a
-// mobile app, a command-line tool, another server. It returns the token, which the client sends
-// as "Authorization: Bearer <token>" from then on: see [Manager.Bearer]. The session is
-// created at once, and no cookie is set.
+// mobile app, a command-line tool, another server. It returns the token, which the
+// client sends as "Authorization: Bearer <token>" from then on: see [Manager.Bearer].
+// The session is created at once, and no cookie is set.
 //
 // A request without a session goes on as one of the new session: what its handler puts
 // into the scs data, before and after, is saved with it. From a request that has a
 // session, as to pair a command-line tool, the new session is a separate one with no
 // data but its user; if the request's session was revoked meanwhile, Issue ends the new
-// one again and returns the error of [Manager.Err]. Outside of Track the sign-in begins when Issue
-// is called, and the session has no client until it is used.
+// one again and returns the error of [Manager.Err]. Outside of Track the sign-in begins
+// when Issue is called, and the session has no client until it is used.
 //
 // A sign-in that began before all of the user's sessions were revoked is refused with a
 // [*RevokedError]. Any other error means that the store failed, or is [ErrMisconfigured].

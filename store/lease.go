@@ -69,7 +69,7 @@ const askTries = 3
 // Live returns a live session as Find does, but without its data, and from memory if the
 // lease allows it. An answer of the store that is older than the lease when it comes is
 // not given either, whether the store was slow or this process stood still: Live asks
-// again, and in the end returns an error.
+// again, and in the end returns an error. The record is shared: do not change its slices.
 func (l *Leased) Live(ctx context.Context, user, id string) (Record, error) {
 	if a, ok := l.held.get(user, id); ok && l.mayGive(a) {
 		return a.record, a.err
