@@ -5,7 +5,7 @@ import (
 )
 
 // Claims are what a verified token says (RFC 9068, section 2.2). Times are in seconds
-// since 1970. One Claims is given to all requests with its token, so do not change it.
+// since 1970.
 type Claims struct {
 	Issuer    string `json:"iss"`
 	Subject   string `json:"sub"` // the user ID

@@ -104,7 +104,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	if isNew {
 		keys.remember(token, c)
 	}
-	return c, nil
+	own := *c // what is remembered is for others too
+	return &own, nil
 }
 
 const typeName = "at+jwt"
