@@ -107,13 +107,18 @@ func fail(w http.ResponseWriter, status int, code, description string) {
 	}{code, description})
 }
 
-// failLater answers that the client is to keep its token and try again.
+// failLater answers that the client is to keep its token and try again, or that the program
+// has a mistake.
 func failLater(w http.ResponseWriter, err error) {
 	p := revoke.ProblemOf(err)
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(p.RetryAfter, 10))
 	}
-	fail(w, p.Status, "temporarily_unavailable", "")
+	code := "temporarily_unavailable"
+	if errors.Is(err, revoke.ErrMisconfigured) {
+		code = "server_error"
+	}
+	fail(w, p.Status, code, "")
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

@@ -32,6 +32,7 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/cryptosigner"
@@ -111,7 +112,8 @@ func New(sessions *revoke.Manager, c Config) (*Tokens, error) {
 
 // Mint returns an access token of the request's session, and when it expires. With it a
 // backend calls services for the page that it serves. If the request has no session, the
-// error is the one of [revoke.Manager.Err].
+// error is the one of [revoke.Manager.Err]; if its user ID is not UTF-8, it is
+// [revoke.ErrMisconfigured].
 func (t *Tokens) Mint(ctx context.Context) (token string, expires time.Time, err error) {
 	s, ok := t.sessions.Current(ctx)
 	if !ok {
@@ -120,7 +122,13 @@ func (t *Tokens) Mint(ctx context.Context) (token string, expires time.Time, err
 	return t.mint(s)
 }
 
+// errNotText is the error for a user ID of arbitrary bytes: JSON would make one of several.
+var errNotText = fmt.Errorf("accesstoken: mint: %w: the user ID is not UTF-8", revoke.ErrMisconfigured)
+
 func (t *Tokens) mint(s revoke.Session) (string, time.Time, error) {
+	if !utf8.ValidString(s.UserID) {
+		return "", time.Time{}, errNotText
+	}
 	now := time.Now()
 	expires := now.Add(t.config.Lifetime)
 	if s.ExpiresAt.Before(expires) {

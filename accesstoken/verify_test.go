@@ -194,6 +194,33 @@ func TestMint(t *testing.T) {
 	}
 }
 
+// TestUserIDs shows that no two users get tokens with the same subject.
+func TestUserIDs(t *testing.T) {
+	s := newSite(t, store.NewMemory(), edKey()).serve()
+	for name, test := range map[string]struct {
+		user string
+		ok   bool
+	}{
+		"letters":          {"Ann <ann@id.example> & 吉田\u2028\x00", true},
+		"bytes":            {"\xff\x01", false},
+		"half a surrogate": {"\xed\xa0\x80", false},
+	} {
+		got := s.exchange(s.issue(url.QueryEscape(test.user)))
+		if !test.ok {
+			if got.status != http.StatusInternalServerError || got.Error != "server_error" {
+				t.Errorf("%s: %+v", name, got)
+			}
+			continue
+		}
+		if c, err := s.tokens.Verifier().Verify(t.Context(), got.Access); err != nil || c.Subject != test.user {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		if me := ask(t, "GET", s.url+"/me", bearer(got.Access), nil); me.body != test.user {
+			t.Errorf("%s: %+v", name, me)
+		}
+	}
+}
+
 func TestIntrospection(t *testing.T) {
 	s := newSite(t, store.NewMemory(), edKey()).serve()
 	token := s.access("ann")
