@@ -4,6 +4,9 @@
 // Its tests check that what the clients saw is linearizable; the command soak
 // keeps the servers at full speed for as long as it is told.
 //
+// The folder leases attacks the answers from memory of package store, as a service gives
+// them that takes access tokens, with two processes of which one is stopped.
+//
 // The models in the folder model visit every state that the protocol of adoption,
 // renewal and sign-in can reach, and tell how each of its rules is missed.
 package proof

@@ -8,11 +8,13 @@ require (
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/gomodule/redigo v1.9.3
 	github.com/revoke-sessions/revoke v0.0.0
+	github.com/revoke-sessions/revoke/accesstoken v0.0.0
 )
 
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.10.0 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/mileusna/useragent v1.3.5 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect
@@ -20,3 +22,5 @@ require (
 )
 
 replace github.com/revoke-sessions/revoke => ../
+
+replace github.com/revoke-sessions/revoke/accesstoken => ../accesstoken
