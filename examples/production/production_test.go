@@ -84,6 +84,8 @@ func TestProduction(t *testing.T) {
 	phoneToken := phone.cookie
 	laptop.expect("DELETE", apiPath+"?confirm=true", "", http.StatusOK, `"count":1`)
 	phone.expect("GET", apiPath, "", http.StatusUnauthorized, "session_revoked")
+	phone.header.Set("X-Forwarded-For", "198.51.100.99") // a copy of its token, elsewhere
+	phone.expect("GET", apiPath, "", http.StatusUnauthorized, "session_revoked")
 	laptop.expect("GET", "/me", "", http.StatusOK, "zebedee")
 	p.device("").expect("POST", "/reauthenticate", "user=zebedee", http.StatusUnauthorized, "not signed in")
 
@@ -101,7 +103,7 @@ func TestProduction(t *testing.T) {
 			events = append(events, strings.TrimPrefix(name, "session."))
 		}
 	}
-	want := "[signed_in signed_in step_up_refused step_up_refused renewed revoked_others revoked_token_used suspicious]"
+	want := "[signed_in signed_in step_up_refused step_up_refused renewed revoked_others revoked_token_used revoked_token_used suspicious]"
 	if got := fmt.Sprint(events); got != want {
 		t.Errorf("logged %s, want %s", got, want)
 	}
