@@ -196,7 +196,8 @@ func (s *request) isFirstUse(record store.Record) bool {
 }
 
 // prolongOld does for an old cookie what plain scs does on each request under an
-// IdleTimeout: it puts off the end of the old record and of the cookie.
+// IdleTimeout: it puts off the end of the old record and of the cookie. But if the
+// token was renewed, the browser may hold the new cookie by now, which stays.
 func (s *request) prolongOld(ctx context.Context) cookie {
 	o := s.came.old
 	if o == nil || s.m.sm.IdleTimeout <= 0 {
@@ -204,6 +205,9 @@ func (s *request) prolongOld(ctx context.Context) cookie {
 	}
 	if err := s.m.router.writeTag(context.WithoutCancel(ctx), o); err != nil {
 		s.storeFailed(failed("prolong old session", err))
+		return cookie{}
+	}
+	if !s.isNewest(s.membership()) {
 		return cookie{}
 	}
 	return cookie{setCookie, s.came.token}
