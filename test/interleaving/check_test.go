@@ -218,6 +218,9 @@ func (sc *scene) mayLose(n sessionNo, at browser) bool {
 	if by.exchange == nil {
 		return false
 	}
+	if sc.setting.idleTimeout > 0 && sc.signIns[n].legacy && jar == by.cookie && !by.wasRenewed {
+		return true // it has put off the end of an old cookie, as plain scs does, which was renewed meanwhile
+	}
 	return by.signedOff || by.newVisitor && sc.sessionOf(by.cookie) != n || sc.setting.arrivals && jar != "" && jar != by.cookie
 }
 

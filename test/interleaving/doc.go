@@ -62,6 +62,8 @@
 // session is renewed on nodes of both kinds at once, the browser keeps the cookie that
 // arrives last. If it is renewed twice while a request is under way, the response to
 // that request may bring the cookie of a visitor.
+// Under an idle timeout the response to a request with an old cookie sets that cookie
+// again, and if it was renewed meanwhile may put it back.
 //
 // # Which test shows what
 //

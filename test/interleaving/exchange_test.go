@@ -35,6 +35,7 @@ type exchange struct {
 	asks       bool            // the handler asked for something that must not be dropped in silence
 	merges     bool            // it merged another user's session, in which it goes on
 	lost       bool            // the response never arrives
+	wasRenewed bool            // the session had a newer cookie when the request arrived
 	faulty     bool            // a call of a store that was made for it has failed
 	afterwards func()          // in a goroutine that the handler leaves behind
 }
@@ -97,6 +98,10 @@ func serveExchange(w http.ResponseWriter, r *http.Request) {
 	if x.plain {
 		x.act.do(x, w, x.ctx)
 		return
+	}
+	x.wasRenewed = x.loaded != nobody && x.cookie != x.newestOf(x.loaded)
+	if x.loaded != nobody && x.signIns[x.loaded].legacy {
+		x.scene.adopted = x.scene.adopted.with(x.loaded)
 	}
 	if presented != nobody && x.signIns[presented].legacy {
 		x.did(x.saving, operation{kind: adopts, target: presented})

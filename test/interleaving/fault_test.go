@@ -21,7 +21,7 @@ func (f failure) String() string {
 
 var errFault = errors.New("the store failed")
 
-// aCall is the role of one call of a store, whichever comes next, that fails.
+// aCall is the role of one call of a store by revoke, whichever comes next, that fails.
 func aCall(how failure) role {
 	return role{"a call of a store " + how.String(), func(sc *scene) {
 		sc.run.Go("a store", func() {
@@ -38,7 +38,8 @@ func (s *stage) call(ctx context.Context, doing string, do func() error) error {
 		doing = x.act.does
 	}
 	s.step(doing)
-	if s.scene == nil || s.scene.fault == works {
+	isOfPlainSCS := x != nil && x.byPlainSCS() // which may lose a session itself if that fails
+	if s.scene == nil || s.scene.fault == works || isOfPlainSCS {
 		return do()
 	}
 	how := s.scene.fault

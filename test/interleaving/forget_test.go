@@ -101,6 +101,11 @@ func (st *forgetfulStore) RevokeAll(ctx context.Context, user, keep string, why 
 	return st.forget(records), err
 }
 
+func (st *forgetfulStore) RevokeEveryone(ctx context.Context) error {
+	st.onces = make(map[string]bool)
+	return st.Store.RevokeEveryone(ctx)
+}
+
 // everyoneInTwoSteps is a store of which RevokeEveryone is not one step, as it need not
 // be: first it says that it was called, and then it ends what is there.
 type everyoneInTwoSteps struct {

@@ -97,7 +97,7 @@ var programs = []program{
 	{
 		name:     "a session is in use twice, and responses arrive in any order",
 		settings: []setting{arrivals, idleAny},
-		casts:    pairs(usual),
+		casts:    append(pairs(usual), each([]role{in(laptop, toProve), in(laptop, toLogIn(ann))}, usual)...),
 	},
 	{
 		name:     "a session is in use twice, and revoked",
@@ -158,6 +158,12 @@ var programs = []program{
 		long:     true,
 	},
 	{
+		name:     "a session from before revoke came is renewed, and used under the new token",
+		settings: []setting{rare, idleAlways, arrivals},
+		casts:    each([]role{in(attic, toRenew, toRead)}, []role{in(attic, toRead), in(attic, toWrite)}),
+		within:   2,
+	},
+	{
 		name:     "a session from before revoke came is in use twice, and revoked",
 		settings: []setting{rare},
 		casts:    [][]role{{in(attic, toRead), in(attic, toWrite), owner(toRevoke(attic))}},
@@ -210,6 +216,22 @@ var programs = []program{
 		settings: []setting{rare, idleAlways},
 		casts:    beside(old, plainly),
 		within:   3,
+	},
+	{
+		name:     "everyone is revoked while a session from before revoke came is adopted twice",
+		settings: []setting{forgetful},
+		casts:    [][]role{{in(attic, toRead), in(attic, toRead), owner(toRevokeEveryone)}},
+		within:   3,
+		long:     true,
+	},
+	{
+		name:     "nodes of plain scs renew tokens",
+		settings: []setting{rare},
+		casts: each(
+			[]role{inTurns(attic, toRead, toRenew, toRead, toRenew, toRead), inTurns(attic, toWrite, toRenew, toRenew, toRenew, toRead)},
+			append(slices.Clone(faults), in(attic, toRead), owner(toRevoke(attic)), owner(toRevokeAll), in(laptop, toWrite)),
+		),
+		within: 2,
 	},
 	{
 		name:     "nodes of plain scs are left, and sessions are revoked",

@@ -23,6 +23,7 @@ type scene struct {
 	used       sessionSet // whose newest cookie was used since it was issued
 	moved      sessionSet // from before, and moved by a node of plain scs
 	closed     sessionSet // that may live though no cookie opens them
+	adopted    sessionSet // that a request has found after it was adopted
 	operations []operation
 	requests   int
 	ticks      int     // of the clock
@@ -75,11 +76,11 @@ func in(at browser, acts ...act) role {
 	for _, a := range acts {
 		does = append(does, a.does)
 	}
-	return role{fmt.Sprintf("the %v %s", at, strings.Join(does, " and then ")), play(at, false, acts)}
+	return role{fmt.Sprintf("the %v %s", at, strings.Join(does, " and then ")), play(at, never, acts)}
 }
 
-// play sends one request after the other.
-func play(at browser, toPlainNode bool, acts []act) func(*scene) {
+// play sends one request after the other, each to a node of plain scs or not.
+func play(at browser, toPlainNode func(i int) bool, acts []act) func(*scene) {
 	return func(sc *scene) {
 		name := fmt.Sprintf("request %c", 'A'+sc.requests)
 		if at != laptop {
@@ -91,7 +92,7 @@ func play(at browser, toPlainNode bool, acts []act) func(*scene) {
 				if i > 0 {
 					sc.run.Step("is followed by one that " + a.does)
 				}
-				sc.send(name, at, a, toPlainNode)
+				sc.send(name, at, a, toPlainNode(i))
 			}
 		})
 	}
