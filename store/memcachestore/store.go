@@ -176,7 +176,7 @@ func (s *Store) swap(ctx context.Context, key string, next func(old []byte) ([]b
 		case err != nil:
 			return err
 		case item.CasID == 0:
-			return errors.New("Memcached does not compare and swap: start it without its option -C")
+			return errors.New("the server does not compare and swap: start it without its option -C")
 		}
 		var expires time.Time
 		if item.Value, expires, err = next(item.Value); err != nil {

@@ -121,11 +121,10 @@ func (sc *scene) forged(c issued) string {
 }
 
 // comesBack reports whether the record of an old cookie may have been written again
-// after a node of plain scs had moved it to another: under an idle timeout each use
-// puts off its end, and no store of visitors writes under a condition.
-func (sc *scene) comesBack(n sessionNo) bool {
-	return sc.moved.has(n) && sc.setting.idleTimeout > 0
-}
+// after a node of plain scs had moved it to another: an adoption that was under way
+// writes its tag, under an idle timeout each use puts off its end, and no store of
+// visitors writes under a condition.
+func (sc *scene) comesBack(n sessionNo) bool { return sc.moved.has(n) }
 
 // A leakedData is that of a session whose end was answered, in another.
 type leakedData struct {

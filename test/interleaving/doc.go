@@ -57,11 +57,10 @@
 //
 // Some things cannot be had, and are not asked for. A renewal on a node of plain scs
 // is a new sign-in to the others, unless the record says that it was adopted. If a
-// session is used here under an idle timeout while a node of plain scs renews it, the
-// old cookie may open it as well. If a
-// session is renewed on nodes of both kinds at once, the browser keeps the cookie that
-// arrives last. If it is renewed twice while a request is under way, the response to
-// that request may bring the cookie of a visitor.
+// session is adopted, or used under an idle timeout, while a node of plain scs renews it,
+// the old cookie may open it as well. If a session is renewed on nodes of both kinds at
+// once, the browser keeps the cookie that arrives last. If it is renewed twice while a
+// request is under way, the response to that request may bring the cookie of a visitor.
 // Under an idle timeout the response to a request with an old cookie sets that cookie
 // again, and if it was renewed meanwhile may put it back.
 //
