@@ -1,4 +1,4 @@
-package revoke_test
+package codec_test
 
 import (
 	"encoding/gob"

@@ -1,4 +1,4 @@
-package revoke_test
+package wiring
 
 import (
 	"errors"
@@ -72,7 +72,7 @@ func TestMistakesExplainThemselves(t *testing.T) {
 					app.SCS.Put(r.Context(), "userID", number{1})
 				})
 			},
-			"POST /number", `the value under "userID" is a revoke_test.number`,
+			"POST /number", `the value under "userID" is a wiring.number`,
 		},
 		"a value that cannot be encoded": {
 			func(app *testapp.App) {
