@@ -65,16 +65,16 @@ func (s *request) saveSession(ctx context.Context, left left, at membership) (co
 	if moved {
 		s.addressChanged(ctx, at)
 	}
-	switch {
-	case renewal != keepsToken:
+	if renewal != keepsToken {
 		s.releaseVisitor(ctx)
 		s.emit(ctx, Event{Kind: Renewed, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID})
 		return s.give(token{at.record.User, at.record.ID, secret}), nil
-	case s.rescheduled(ctx) && s.isNewest(at) && left.token == s.came.token:
-		return cookie{setCookie, s.came.token}, nil
-	default:
-		return s.prolongOld(ctx), nil
 	}
+	prolonged := s.prolongOld(ctx)
+	if s.rescheduled(ctx) && s.isNewest(at) && left.token == s.came.token {
+		return cookie{setCookie, s.came.token}, nil
+	}
+	return prolonged, nil
 }
 
 // saveTooLate decides what becomes of a request whose session was revoked, or
@@ -195,19 +195,25 @@ func (s *request) isFirstUse(record store.Record) bool {
 	return record.UsedAt.IsZero() && record.Prev != store.Hash{} && record.Secret.Equal(s.came.presented)
 }
 
-// prolongOld does for an old cookie what plain scs does on each request under an
-// IdleTimeout: it puts off the end of the old record and of the cookie. But if the
-// token was renewed, the browser may hold the new cookie by now, which stays.
+// prolongOld has the old record end when its session does: with a deadline that this
+// request has set, and under an IdleTimeout, as plain scs does on each request. Then it
+// puts off the end of the cookie too; but if the token was renewed, the browser may hold
+// the new cookie by now, which stays.
 func (s *request) prolongOld(ctx context.Context) cookie {
-	o := s.came.old
-	if o == nil || s.m.sm.IdleTimeout <= 0 {
+	o, idle := s.came.old, s.m.sm.IdleTimeout > 0
+	if o == nil {
 		return cookie{}
 	}
+	deadline := s.m.sm.Deadline(ctx)
+	if !idle && deadline.Equal(s.came.deadline) {
+		return cookie{}
+	}
+	o.deadline = deadline
 	if err := s.m.router.writeTag(context.WithoutCancel(ctx), o); err != nil {
 		s.storeFailed(failed("prolong old session", err))
 		return cookie{}
 	}
-	if !s.isNewest(s.membership()) {
+	if !idle || !s.isNewest(s.membership()) {
 		return cookie{}
 	}
 	return cookie{setCookie, s.came.token}

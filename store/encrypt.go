@@ -100,7 +100,7 @@ func (e *Encrypted) Find(ctx context.Context, user, id string) (Record, error) {
 // inner store then keeps Prev, to which Data is bound.
 func (e *Encrypted) Update(ctx context.Context, r Record, was Hash) error {
 	if r.Secret == was {
-		kept, err := e.Find(ctx, r.User, r.ID)
+		kept, err := e.inner.Find(ctx, r.User, r.ID)
 		if err != nil {
 			return err
 		}
