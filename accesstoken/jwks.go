@@ -76,10 +76,7 @@ func (r *remoteKeys) current(ctx context.Context) (*keySet, error) {
 		return f.keySet, nil
 	}
 	defer r.mu.Unlock()
-	if f := r.fetched.Load(); f.isYounger(KeysLast) {
-		return f.keySet, nil
-	}
-	return r.fetchOnce(ctx)
+	return r.fetchOnce(ctx) // or another request has, just now
 }
 
 // renewed fetches the keys, so that a new one is known as soon as it is used.

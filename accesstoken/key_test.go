@@ -1,6 +1,7 @@
 package accesstoken_test
 
 import (
+	"context"
 	"crypto"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,9 @@ type issuerServer struct {
 
 func (i *issuerServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.fetches.Add(1)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	if stall := i.stalls.Load(); stall != nil {
 		select {
 		case <-*stall:
@@ -173,6 +177,24 @@ func TestStormOfUnknownKeys(t *testing.T) {
 	})
 }
 
+// TestClientHangsUp shows that keys are fetched for all requests, also if the one that
+// needed them first is over.
+func TestClientHangsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := store.NewMemory()
+		var i issuerServer
+		i.site.Store(siteInBubble(t, st, edKey()))
+		v := i.verifier(st)
+		token := i.site.Load().mintFor("ann")
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, _ = v.Verify(over, token)
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestIssuerDown shows that a verifier goes on with the keys that it has, that it does not
 // wait for them, and what it says when it has none.
 func TestIssuerDown(t *testing.T) {
@@ -292,8 +314,10 @@ func TestKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			st := store.NewMemory()
 			if test.algorithm == "" {
-				if _, err := accesstoken.New(nil, accesstoken.Config{Issuer: issuer, Audience: audience, Keys: []crypto.Signer{test.key}}); err == nil {
-					t.Error("New takes it")
+				for _, keys := range [][]crypto.Signer{{test.key}, {edKey(), test.key}} {
+					if _, err := accesstoken.New(nil, accesstoken.Config{Issuer: issuer, Audience: audience, Keys: keys}); err == nil {
+						t.Error("New takes it")
+					}
 				}
 				return
 			}
