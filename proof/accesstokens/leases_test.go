@@ -1,9 +1,9 @@
 //go:build unix
 
-// Package leases_test attacks leases with two processes and one Redis: a site that ends
+// Package accesstokens_test attacks leases with two processes and one Redis: a site that ends
 // sessions, and a service that takes access tokens and remembers for a while that their
 // sessions are live.
-package leases_test
+package accesstokens_test
 
 import (
 	"fmt"
