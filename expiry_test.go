@@ -262,3 +262,46 @@ func TestProofBeginsANewLifetime(t *testing.T) {
 		}
 	})
 }
+
+// TestDeadlineStaysBroughtForward shows that a request that was under way does not
+// undo a deadline that another has brought forward.
+func TestDeadlineStaysBroughtForward(t *testing.T) {
+	for name, path := range map[string]string{"and writes": "/slow-write", "and is only used": "/slow-read"} {
+		t.Run(name, testapp.Bubble(func(t *testing.T) {
+			app := testapp.InBubble(store.NewMemory())
+			app.Sessions.TouchInterval = 0
+			slow := func(put bool) http.HandlerFunc {
+				return func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(time.Minute)
+					if put {
+						app.SCS.Put(r.Context(), "x", "y")
+					}
+				}
+			}
+			app.Handle("POST /slow-write", slow(true))
+			app.Handle("POST /slow-read", slow(false))
+			app.Handle("POST /shorten", func(w http.ResponseWriter, r *http.Request) {
+				app.SCS.SetDeadline(r.Context(), time.Now().Add(10*time.Minute))
+			})
+			b := app.SignedIn(t, "ann")
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				b.Send("POST", path)
+			}()
+			time.Sleep(time.Second)
+			b.Post("/shorten")
+			<-done
+			if !b.Opens() {
+				t.Fatal("over too early")
+			}
+			if got := app.List(t, "ann")[0].ExpiresAt; got.After(time.Now().Add(10 * time.Minute)) {
+				t.Errorf("the list says that it expires at %v", got)
+			}
+			time.Sleep(10 * time.Minute)
+			if b.Opens() {
+				t.Error("open after the deadline that was brought forward")
+			}
+		}))
+	}
+}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
@@ -215,4 +214,29 @@ func TestTenThousandUsersAtOnce(t *testing.T) {
 	if n := wrong.Load(); n != 0 {
 		t.Errorf("%d answers are neither a revocation nor a wait of half an hour", n)
 	}
+}
+
+// TestStrangersDoNotFillTheLog shows that requests from another site are raised once a
+// minute for each network and each session.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		user, stranger := app.SignedIn(t, "ann"), app.Browser(t)
+		app.Log.Take(t)
+		for _, b := range []*testapp.Browser{user, stranger} {
+			b.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		for range 100 {
+			user.Delete(testapp.APIPath)
+			stranger.Delete(testapp.APIPath)
+		}
+		if got := app.Log.Take(t); len(got) != 2 {
+			t.Errorf("%d events, want one of the session and one of the network", len(got))
+		}
+		time.Sleep(time.Minute)
+		stranger.Delete(testapp.APIPath)
+		if got := app.Log.Take(t); len(got) != 1 {
+			t.Errorf("%d events a minute later, want one", len(got))
+		}
+	})
 }

@@ -197,3 +197,19 @@ func TestRevokeEveryoneThatFails(t *testing.T) {
 		t.Errorf("%d %q", got.Status, got.Body)
 	}
 }
+
+// TestLogoutOfASessionWithoutItsUser shows that Logout ends the session at once also if the
+// handler has taken the user out of its data before.
+func TestLogoutOfASessionWithoutItsUser(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Handle("POST /out", func(_ http.ResponseWriter, r *http.Request) {
+		app.SCS.Remove(r.Context(), "userID")
+		if err := app.Sessions.Logout(r.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := len(app.List(t, "ann")); n != 0 {
+			t.Errorf("Logout has returned, and leaves %d sessions", n)
+		}
+	})
+	app.SignedIn(t, "ann").Post("/out")
+}

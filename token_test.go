@@ -11,9 +11,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
-
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
@@ -261,4 +262,31 @@ func TestNeighboursTokenIsNone(t *testing.T) {
 	if err != nil || admin.Opens() || !customer.Opens() {
 		t.Errorf("Iterate: %v; administrator 7 is in: %t, customer 7: %t", err, admin.Opens(), customer.Opens())
 	}
+}
+
+func TestNoTokenInEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		var events []revoke.Event
+		app.Sessions.OnEvent = func(e revoke.Event) { events = append(events, e) }
+		var secrets []string
+		for range 3 {
+			b := app.SignedIn(t, "ann")
+			secrets = append(secrets, b.Secret())
+			b.Delete(testapp.APIPath + "/" + b.Cookie) // a token in the place of an id
+			b.Delete(testapp.APIPath)
+			b.Post("/logout")
+			time.Sleep(time.Second) // a sign-in of the very moment of a RevokeOthers is refused
+		}
+		synctest.Wait()
+		if len(events) == 0 {
+			t.Fatal("no events")
+		}
+		text := app.Log.String() + fmt.Sprintf("%+v", events)
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Error("a token is in the log")
+			}
+		}
+	})
 }

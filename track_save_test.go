@@ -8,52 +8,12 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
 )
-
-// TestConcurrentRenewals shows that of two requests that renew at once one wins,
-// and that the loser's response is whole and sets no cookie.
-func TestConcurrentRenewals(t *testing.T) {
-	testapp.EachStore(t, func(t *testing.T, st store.Store) {
-		var both sync.WaitGroup
-		both.Add(2)
-		app := testapp.New(t, st)
-		app.Handle("POST /renew-at-once", func(w http.ResponseWriter, r *http.Request) {
-			app.SCS.RenewToken(r.Context())
-			both.Done()
-			both.Wait()
-			io.WriteString(w, "whole")
-		})
-		b := app.SignedIn(t, "ann")
-		var cookies [2]string
-		var wg sync.WaitGroup
-		for i := range cookies {
-			wg.Go(func() {
-				got := b.Send("POST", "/renew-at-once")
-				if got.Cookie != nil {
-					cookies[i] = got.Cookie.Value
-				}
-				if got.Cookie != nil && got.Cookie.Value == "" {
-					t.Error("the loser's response clears the winner's cookie")
-				}
-				if got.Status != http.StatusOK || got.Body != "whole" {
-					t.Errorf("renewal: %d %q", got.Status, got.Body)
-				}
-			})
-		}
-		wg.Wait()
-		if (cookies[0] == "") == (cookies[1] == "") {
-			t.Fatalf("want one cookie, got %q", cookies)
-		}
-		b.Cookie = cookies[0] + cookies[1]
-		if got := b.Get("/me"); got.Body != "ann" {
-			t.Errorf("the winner's token: %d %q", got.Status, got.Body)
-		}
-	})
-}
 
 func TestDroppedWriteDeliversTheResponse(t *testing.T) {
 	testapp.EachStore(t, func(t *testing.T, st store.Store) {
@@ -190,79 +150,23 @@ func TestLateCommitUnderAnOldToken(t *testing.T) {
 // renewed can still be destroyed when its response is out.
 func TestDestroyAfterTheResponse(t *testing.T) {
 	for _, hashed := range []bool{false, true} {
-		app := testapp.New(t, store.NewMemory())
-		app.SCS.HashTokenInStore = hashed
-		app.Handle("POST /inout", func(w http.ResponseWriter, r *http.Request) {
-			app.Sessions.Login(r.Context(), "ann")
-			http.NewResponseController(w).Flush()
-			if err := app.SCS.Destroy(r.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-		b := app.Browser(t)
-		b.Post("/inout")
-		if got := b.Get("/me"); got.Status != http.StatusUnauthorized || app.Log.Count(revoke.LoggedOut) != 1 {
-			t.Errorf("hashed %v: %d %q, log %s", hashed, got.Status, got.Body, app.Log)
-		}
-	}
-}
-
-// TestAfterASkippedRenewal shows that a session whose renewal was skipped can still be
-// saved and destroyed when the response is out, also one from before.
-func TestAfterASkippedRenewal(t *testing.T) {
-	for name, c := range map[string]struct{ old, hashed bool }{"": {}, "old": {old: true}, "hashed": {hashed: true}, "old, hashed": {true, true}} {
-		t.Run(name, func(t *testing.T) {
-			app := testapp.New(t, store.NewMemory())
-			app.SCS.HashTokenInStore = c.hashed
-			app.Handle("POST /late", func(w http.ResponseWriter, r *http.Request) {
-				if err := app.SCS.RenewToken(r.Context()); err != nil {
-					t.Error(err)
-				}
+		synctest.Test(t, func(t *testing.T) {
+			app := testapp.InBubble(store.NewMemory())
+			app.SCS.HashTokenInStore = hashed
+			app.Handle("POST /inout", func(w http.ResponseWriter, r *http.Request) {
+				app.Sessions.Login(r.Context(), "ann")
 				http.NewResponseController(w).Flush()
-				app.SCS.Put(r.Context(), "cart", "book")
-				if _, _, err := app.SCS.Commit(r.Context()); err != nil {
-					t.Error(err)
-				}
-				if got := app.BrowserWith(t, r.CookiesNamed("session")[0].Value).Get("/cart"); got.Body != "book" {
-					t.Errorf("saved %q", got.Body)
-				}
 				if err := app.SCS.Destroy(r.Context()); err != nil {
 					t.Error(err)
 				}
 			})
-			b := app.SignedIn(t, "ann")
-			if c.old {
-				b = app.BrowserWith(t, app.Before(t).SignedIn(t, "ann").Cookie)
-				app.BrowserWith(t, b.Cookie).Post("/renew") // whose answer is lost
-			} else {
-				b.Post("/renew")
-			}
-			b.Post("/late")
-			if b.Opens() {
-				t.Error("the session lives")
+			b := app.Browser(t)
+			b.Post("/inout")
+			synctest.Wait() // the event is raised without scs's lock
+			if got := b.Get("/me"); got.Status != http.StatusUnauthorized || app.Log.Count(revoke.LoggedOut) != 1 {
+				t.Errorf("hashed %v: %d %q, log %s", hashed, got.Status, got.Body, app.Log)
 			}
 		})
-	}
-}
-
-// TestAfterALostRenewal shows that a session whose renewal another request has made
-// first can still be destroyed when the response is out.
-func TestAfterALostRenewal(t *testing.T) {
-	app := testapp.New(t, store.NewMemory())
-	app.Handle("POST /late", func(w http.ResponseWriter, r *http.Request) {
-		if err := app.SCS.RenewToken(r.Context()); err != nil {
-			t.Error(err)
-		}
-		app.BrowserWith(t, r.CookiesNamed("session")[0].Value).Post("/renew")
-		http.NewResponseController(w).Flush()
-		if err := app.SCS.Destroy(r.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-	b := app.SignedIn(t, "ann")
-	b.Post("/late")
-	if b.Opens() {
-		t.Error("the session lives")
 	}
 }
 

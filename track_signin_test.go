@@ -9,7 +9,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
-
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
@@ -158,70 +157,6 @@ func TestSignInUnderWay(t *testing.T) {
 			}
 		}))
 	}
-}
-
-// TestDeadlineStaysBroughtForward shows that a request that was under way does not
-// undo a deadline that another has brought forward.
-func TestDeadlineStaysBroughtForward(t *testing.T) {
-	for name, path := range map[string]string{"and writes": "/slow-write", "and is only used": "/slow-read"} {
-		t.Run(name, testapp.Bubble(func(t *testing.T) {
-			app := testapp.InBubble(store.NewMemory())
-			app.Sessions.TouchInterval = 0
-			slow := func(put bool) http.HandlerFunc {
-				return func(w http.ResponseWriter, r *http.Request) {
-					time.Sleep(time.Minute)
-					if put {
-						app.SCS.Put(r.Context(), "x", "y")
-					}
-				}
-			}
-			app.Handle("POST /slow-write", slow(true))
-			app.Handle("POST /slow-read", slow(false))
-			app.Handle("POST /shorten", func(w http.ResponseWriter, r *http.Request) {
-				app.SCS.SetDeadline(r.Context(), time.Now().Add(10*time.Minute))
-			})
-			b := app.SignedIn(t, "ann")
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				b.Send("POST", path)
-			}()
-			time.Sleep(time.Second)
-			b.Post("/shorten")
-			<-done
-			if !b.Opens() {
-				t.Fatal("over too early")
-			}
-			if got := app.List(t, "ann")[0].ExpiresAt; got.After(time.Now().Add(10 * time.Minute)) {
-				t.Errorf("the list says that it expires at %v", got)
-			}
-			time.Sleep(10 * time.Minute)
-			if b.Opens() {
-				t.Error("open after the deadline that was brought forward")
-			}
-		}))
-	}
-}
-
-// TestRevokeAllOfAnotherUser shows that a request which revokes all sessions of one user
-// and then signs another in has begun that sign-in no later for it.
-func TestRevokeAllOfAnotherUser(t *testing.T) {
-	testapp.Bubble(func(t *testing.T) {
-		app := testapp.InBubble(store.NewMemory())
-		app.Handle("POST /switch", func(_ http.ResponseWriter, r *http.Request) {
-			time.Sleep(time.Second)
-			app.Sessions.RevokeAll(context.Background(), "bob") // elsewhere
-			time.Sleep(time.Second)
-			app.Sessions.RevokeAll(r.Context(), "ann")
-			if err := app.Sessions.Login(r.Context(), "bob"); err != nil {
-				t.Error(err)
-			}
-		})
-		b := app.SignedIn(t, "ann")
-		if got := b.Post("/switch"); got.Status != http.StatusUnauthorized || b.Opens() {
-			t.Errorf("%d, and it opens: %v", got.Status, b.Opens())
-		}
-	})(t)
 }
 
 // lostVisitors is a visitors' store that can fail.
@@ -382,20 +317,4 @@ func TestLoginAfterALostMerge(t *testing.T) {
 	if got := b.Post("/merge"); got.Status != http.StatusUnauthorized || b.Opens() {
 		t.Errorf("%d, and it opens: %v", got.Status, b.Opens())
 	}
-}
-
-// TestLogoutOfASessionWithoutItsUser shows that Logout ends the session at once also if the
-// handler has taken the user out of its data before.
-func TestLogoutOfASessionWithoutItsUser(t *testing.T) {
-	app := testapp.New(t, store.NewMemory())
-	app.Handle("POST /out", func(_ http.ResponseWriter, r *http.Request) {
-		app.SCS.Remove(r.Context(), "userID")
-		if err := app.Sessions.Logout(r.Context()); err != nil {
-			t.Error(err)
-		}
-		if n := len(app.List(t, "ann")); n != 0 {
-			t.Errorf("Logout has returned, and leaves %d sessions", n)
-		}
-	})
-	app.SignedIn(t, "ann").Post("/out")
 }

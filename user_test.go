@@ -1,6 +1,7 @@
 package revoke_test
 
 import (
+	"context"
 	"encoding/gob"
 	"encoding/json"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
-
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
 	"github.com/revoke-sessions/revoke/store"
@@ -188,4 +188,25 @@ func TestUserIDOfAnotherType(t *testing.T) {
 			t.Errorf("%T: %d", value, got.Status)
 		}
 	}
+}
+
+// TestRevokeAllOfAnotherUser shows that a request which revokes all sessions of one user
+// and then signs another in has begun that sign-in no later for it.
+func TestRevokeAllOfAnotherUser(t *testing.T) {
+	testapp.Bubble(func(t *testing.T) {
+		app := testapp.InBubble(store.NewMemory())
+		app.Handle("POST /switch", func(_ http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			app.Sessions.RevokeAll(context.Background(), "bob") // elsewhere
+			time.Sleep(time.Second)
+			app.Sessions.RevokeAll(r.Context(), "ann")
+			if err := app.Sessions.Login(r.Context(), "bob"); err != nil {
+				t.Error(err)
+			}
+		})
+		b := app.SignedIn(t, "ann")
+		if got := b.Post("/switch"); got.Status != http.StatusUnauthorized || b.Opens() {
+			t.Errorf("%d, and it opens: %v", got.Status, b.Opens())
+		}
+	})(t)
 }

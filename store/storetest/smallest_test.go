@@ -109,8 +109,7 @@ func (s *Smallest) Create(ctx context.Context, r store.Record, limit store.Limit
 		return nil, nil
 	}
 	others := slices.SortedFunc(u.live(r.ID), bySeen)
-	beyond := max(0, len(others)+1-limit.Max)
-	return u.bury(others[:beyond], store.Revocation{At: now, Reason: store.Evicted, By: r.ID}), nil
+	return u.bury(others[:max(0, len(others)+1-limit.Max)], store.Revocation{At: now, Reason: store.Evicted, By: r.ID}), nil
 }
 
 func (s *Smallest) List(ctx context.Context, key string) (list []store.Record, err error) {

@@ -4,5 +4,6 @@
 //
 //	deployment_test.go  a node of plain scs and a new one over one visitors' store
 //	adoption_test.go    who was signed in stays so
+//	at_once_test.go     also if many requests adopt at a time
 //	revoked_test.go     and who was revoked does not come back
 package adoption
