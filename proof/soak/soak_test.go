@@ -50,3 +50,26 @@ func TestSoakFindsDefects(t *testing.T) {
 		})
 	}
 }
+
+func TestDeployment(t *testing.T) {
+	needRedis(t)
+	report, err := runDeployment(config{duration: 5 * time.Second, workers: 8, faultEvery: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%v", report)
+	if report.failed() {
+		t.Error("there are wrong answers")
+	}
+}
+
+func TestDeploymentFindsDefects(t *testing.T) {
+	needRedis(t)
+	report, err := runDeployment(config{duration: 4 * time.Second, workers: 8, faultEvery: 500 * time.Millisecond, defect: "unmarked"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.wrong == 0 {
+		t.Errorf("not found:\n%v", report)
+	}
+}

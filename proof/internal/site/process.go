@@ -124,6 +124,12 @@ func (p *Process) Restart() error {
 	return nil
 }
 
+// Deploy restarts a server as the application was before revoke came, or as it is now.
+func (p *Process) Deploy(plain bool) error {
+	p.config.Plain = plain
+	return p.Restart()
+}
+
 // Stderr returns what the server has said that it should not have to say: a
 // panic, or a report of the race detector.
 func (p *Process) Stderr() string { return p.stderr.String() }

@@ -25,6 +25,7 @@ type Config struct {
 	Redis      string        // host:port
 	TouchEvery time.Duration // Manager.TouchInterval
 	Defect     string        // of the store; see Defects
+	Plain      bool          // serve with scs alone, as before revoke came
 }
 
 const apiPath = "/api/auth/sessions"
@@ -48,6 +49,9 @@ const apiPath = "/api/auth/sessions"
 // hand, as one does that has work to do.
 func handler(c Config) (http.Handler, error) {
 	pool := newPool(c.Redis)
+	if c.Plain {
+		return plainHandler(pool), nil
+	}
 	st, err := withDefect(c.Defect, store.NewRedis(pool), pool)
 	if err != nil {
 		return nil, err
@@ -124,27 +128,6 @@ func handler(c Config) (http.Handler, error) {
 		writeJSON(w, http.StatusOK, holdings(pool))
 	})
 	return outer, nil
-}
-
-// plainLogin signs in as a node does that runs scs without revoke.
-func plainLogin(pool *redis.Pool) http.Handler {
-	sm := scs.New()
-	sm.Store = redisstore.New(pool)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := sm.Load(r.Context(), "")
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		sm.Put(ctx, "userID", r.FormValue("user"))
-		token, expiry, err := sm.Commit(ctx)
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		sm.WriteSessionCookie(ctx, w, token, expiry)
-		writeJSON(w, http.StatusOK, answer{User: r.FormValue("user")})
-	})
 }
 
 // An answer is the body of a response: of this application's, and of those of
