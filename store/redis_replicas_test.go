@@ -48,7 +48,7 @@ func TestRedisReturnsWhatHasEndedAndIsNotReplicated(t *testing.T) {
 	ctx := t.Context()
 	primary, _, link := severed(t)
 	st := replicated(primary.Pool(), 1)
-	st.Timeout = 500 * time.Millisecond
+	st.Timeout = 2 * time.Second
 	late := func(call string, err error) {
 		t.Helper()
 		if !errors.Is(err, store.ErrNotReplicated) {
@@ -124,9 +124,10 @@ func TestRedisNotFoundIsCertain(t *testing.T) {
 		"everyone was revoked": func(st, _ *store.Redis) error { return st.RevokeEveryone(ctx) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			primary, replica, link := severed(t)
 			st := replicated(primary.Pool(), 1)
-			st.Timeout = 500 * time.Millisecond
+			st.Timeout = 2 * time.Second // each call waits for the replica in vain
 			if err := end(st, patient(primary.Pool())); !errors.Is(err, store.ErrNotReplicated) {
 				t.Fatalf("the first attempt returned the error %v", err)
 			}
