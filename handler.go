@@ -64,7 +64,12 @@ func isRoot(r *http.Request) bool {
 	return err == nil && u.Path == "/"
 }
 
-// ListHandler answers GET with the caller's sessions, the current one first.
+// perList is how many sessions one answer lists.
+const perList = 100
+
+// ListHandler answers GET with the caller's sessions, the current one first: a hundred,
+// and a link to the next hundred, page=2, if there are more. A page that is not a number
+// is the first; one past the end is empty.
 func (m *Manager) ListHandler() http.Handler {
 	return m.guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
@@ -72,9 +77,18 @@ func (m *Manager) ListHandler() http.Handler {
 		if err != nil {
 			return err
 		}
-		body, err := json.Marshal(struct {
+		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		page = min(max(1, page), len(sessions)/perList+2) // at most one that is empty
+		from, to := min((page-1)*perList, len(sessions)), min(page*perList, len(sessions))
+		var list struct {
 			Sessions []Session `json:"sessions"`
-		}{sessions})
+			Next     string    `json:"next,omitempty"` // relative to the request's URL
+		}
+		list.Sessions = sessions[from:to]
+		if to < len(sessions) {
+			list.Next = "?page=" + strconv.Itoa(page+1)
+		}
+		body, err := json.Marshal(list)
 		if err != nil {
 			return m.misconfigured(r.Context(), "the store returns what JSON cannot express: "+err.Error())
 		}

@@ -2,13 +2,16 @@ package revoke_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
@@ -212,4 +215,38 @@ func TestLogoutOfASessionWithoutItsUser(t *testing.T) {
 		}
 	})
 	app.SignedIn(t, "ann").Post("/out")
+}
+
+// TestLongListAPI shows that whoever follows the links sees each session once.
+func TestLongListAPI(t *testing.T) {
+	for total, pages := range map[int]int{1: 1, 99: 1, 100: 1, 101: 2, 200: 2, 201: 3} {
+		st := store.NewMemory()
+		b := testapp.New(t, st).SignedIn(t, "ann")
+		for i := range total - 1 {
+			r := store.Record{User: b.Cookie[:22], ID: fmt.Sprintf("%022d", i), SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+			if _, err := st.Create(t.Context(), r, store.Limit{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen, asked := make(map[string]bool), 0
+		for next := "?page=x"; next != "" && asked < 9; asked++ {
+			var reply struct {
+				Sessions []struct{ ID string }
+				Next     string
+			}
+			if err := json.Unmarshal([]byte(b.Get(testapp.APIPath+next).Body), &reply); err != nil || len(reply.Sessions) > 100 {
+				t.Fatal(len(reply.Sessions), err)
+			}
+			for _, session := range reply.Sessions {
+				seen[session.ID] = true
+			}
+			next = reply.Next
+		}
+		if got := b.Get(testapp.APIPath + "?page=9223372036854775807"); got.Body != `{"sessions":[]}`+"\n" {
+			t.Errorf("past the end: %s", got.Body)
+		}
+		if len(seen) != total || asked != pages {
+			t.Errorf("%d of %d sessions on %d pages", len(seen), total, asked)
+		}
+	}
 }
