@@ -8,10 +8,17 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/revoke-sessions/revoke/internal/pooltest"
 	"github.com/revoke-sessions/revoke/internal/redistest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/goredis"
 )
+
+var pools = pooltest.Client{Single: singlePool, Dialled: dialledPool, Sentinel: sentinelPool, Cluster: clusterPool}
+
+func TestPool(t *testing.T) { pooltest.Run(t, pools) }
+
+func BenchmarkPool(b *testing.B) { pools.Bench(b) }
 
 func singlePool(t testing.TB, addr string) store.Pool {
 	client := redis.NewClient(&redis.Options{Addr: addr})
@@ -27,14 +34,14 @@ func dialledPool(t testing.TB, addr string, dial func(ctx context.Context, addr 
 	return goredis.Pool(client)
 }
 
-func sentinelPool(t testing.TB, name string, sentinels []*redistest.Server) store.Pool {
-	client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: name, SentinelAddrs: addrs(sentinels)})
+func sentinelPool(t testing.TB, name string, sentinels []string) store.Pool {
+	client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: name, SentinelAddrs: sentinels})
 	t.Cleanup(func() { client.Close() })
 	return goredis.Pool(client)
 }
 
-func clusterPool(t testing.TB, nodes []*redistest.Server) store.Pool {
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs(nodes), ReadOnly: true, RouteRandomly: true})
+func clusterPool(t testing.TB, nodes []string) store.Pool {
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: nodes, ReadOnly: true, RouteRandomly: true})
 	t.Cleanup(func() { client.Close() })
 	return goredis.Pool(client)
 }
@@ -65,14 +72,21 @@ func TestPoolOfAnImpatientClient(t *testing.T) {
 	for _, timeout := range []time.Duration{-2, -1, 100 * time.Millisecond} {
 		client := redis.NewClient(&redis.Options{Addr: primary.Addr, ReadTimeout: timeout})
 		t.Cleanup(func() { client.Close() })
-		st := replicated(goredis.Pool(client), 1)
+		st := pooltest.Replicated(goredis.Pool(client), 1)
 		user := timeout.String()
 		for _, id := range []string{"a", "b"} {
-			must(st.Create(t.Context(), record(user, id), store.Limit{}))
+			must(st.Create(t.Context(), pooltest.Record(user, id), store.Limit{}))
 		}
 		must(st.Revoke(t.Context(), user, "b", store.Revocation{}))
 		replica.Pause()
 		time.AfterFunc(500*time.Millisecond, replica.Resume)
 		must(st.Revoke(t.Context(), user, "a", store.Revocation{}))
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -9,10 +9,17 @@ import (
 
 	client "github.com/redis/rueidis"
 
+	"github.com/revoke-sessions/revoke/internal/pooltest"
 	"github.com/revoke-sessions/revoke/internal/redistest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/rueidis"
 )
+
+var pools = pooltest.Client{Single: singlePool, Dialled: dialledPool, Sentinel: sentinelPool, Cluster: clusterPool}
+
+func TestPool(t *testing.T) { pooltest.Run(t, pools) }
+
+func BenchmarkPool(b *testing.B) { pools.Bench(b) }
 
 func newPool(t testing.TB, option client.ClientOption) store.Pool {
 	t.Helper()
@@ -38,13 +45,13 @@ func dialledPool(t testing.TB, addr string, dial func(ctx context.Context, addr 
 	})
 }
 
-func sentinelPool(t testing.TB, name string, sentinels []*redistest.Server) store.Pool {
-	return newPool(t, client.ClientOption{InitAddress: addrs(sentinels), Sentinel: client.SentinelOption{MasterSet: name}})
+func sentinelPool(t testing.TB, name string, sentinels []string) store.Pool {
+	return newPool(t, client.ClientOption{InitAddress: sentinels, Sentinel: client.SentinelOption{MasterSet: name}})
 }
 
-func clusterPool(t testing.TB, nodes []*redistest.Server) store.Pool {
+func clusterPool(t testing.TB, nodes []string) store.Pool {
 	return newPool(t, client.ClientOption{
-		InitAddress:    addrs(nodes),
+		InitAddress:    nodes,
 		ShuffleInit:    true,
 		SendToReplicas: func(cmd client.Completed) bool { return cmd.IsReadOnly() },
 	})
@@ -59,12 +66,19 @@ func TestPoolOfAnImpatientClient(t *testing.T) {
 	pool := newPool(t, client.ClientOption{
 		InitAddress: []string{primary.Addr}, ConnWriteTimeout: 200 * time.Millisecond, Dialer: net.Dialer{KeepAlive: 100 * time.Millisecond},
 	})
-	st := replicated(pool, 1)
+	st := pooltest.Replicated(pool, 1)
 	for _, id := range []string{"a", "b"} {
-		must(st.Create(t.Context(), record("user", id), store.Limit{}))
+		must(st.Create(t.Context(), pooltest.Record("user", id), store.Limit{}))
 	}
 	must(st.Revoke(t.Context(), "user", "b", store.Revocation{}))
 	replica.Pause()
 	time.AfterFunc(time.Second, replica.Resume)
 	must(st.Revoke(t.Context(), "user", "a", store.Revocation{}))
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -1,4 +1,4 @@
-package goredis_test
+package pooltest
 
 import (
 	"bytes"
@@ -16,13 +16,13 @@ import (
 )
 
 // A command whose answer is lost is not sent again: the second answer would be another.
-func TestPoolSendsNothingTwice(t *testing.T) {
+func (c Client) sendsNothingTwice(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	server.StartReplica(t, nil)
 	for name, call := range map[string]func(st store.Store) error{
 		"Create": func(st store.Store) error {
-			_, err := st.Create(t.Context(), later(record("user", "new")), store.Limit{})
+			_, err := st.Create(t.Context(), later(Record("user", "new")), store.Limit{})
 			return err
 		},
 		"Revoke": func(st store.Store) error {
@@ -38,8 +38,8 @@ func TestPoolSendsNothingTwice(t *testing.T) {
 			t.Run(fmt.Sprint(name, ", replicas: ", replicas), func(t *testing.T) {
 				server.Do("FLUSHALL")
 				var l lossy
-				st := replicated(dialledPool(t, server.Addr, l.dial), replicas)
-				must(st.Create(t.Context(), record("user", "a"), store.Limit{}))
+				st := Replicated(c.Dialled(t, server.Addr, l.dial), replicas)
+				must(st.Create(t.Context(), Record("user", "a"), store.Limit{}))
 				must(st.RevokeAll(t.Context(), "another", "", store.Revocation{})) // has it connect
 				l.loseNext()
 				if err := call(st); err == nil || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
@@ -105,15 +105,15 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 }
 
 // Redis forgets its scripts when it restarts, and answers that it has.
-func TestPoolOfARedisThatRestarts(t *testing.T) {
+func (c Client) ofARedisThatRestarts(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	st := patient(singlePool(t, server.Addr))
-	must(st.Create(t.Context(), record("user", "a"), store.Limit{}))
+	st := patient(c.Single(t, server.Addr))
+	must(st.Create(t.Context(), Record("user", "a"), store.Limit{}))
 	heard := subscribed(t, st)
 	server.Restart()
 	soon(t, "a session to be created", func() bool {
-		_, err := st.Create(t.Context(), record("user", "b"), store.Limit{})
+		_, err := st.Create(t.Context(), Record("user", "b"), store.Limit{})
 		return err == nil || errors.Is(err, store.ErrExists)
 	})
 	soon(t, "the subscription to stand anew", func() bool { return heard("") > 1 })
@@ -121,12 +121,12 @@ func TestPoolOfARedisThatRestarts(t *testing.T) {
 	soon(t, "a notice", func() bool { return heard("user") > 0 })
 }
 
-func TestPoolOfARedisThatStalls(t *testing.T) {
+func (c Client) ofARedisThatStalls(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	pool := singlePool(t, server.Addr)
+	pool := c.Single(t, server.Addr)
 	st := patient(pool)
-	must(st.Create(t.Context(), record("user", "a"), store.Limit{}))
+	must(st.Create(t.Context(), Record("user", "a"), store.Limit{}))
 	server.Pause()
 	impatient := store.NewRedis(pool)
 	impatient.Timeout = 200 * time.Millisecond
@@ -147,14 +147,14 @@ func TestPoolOfARedisThatStalls(t *testing.T) {
 }
 
 // While a revocation waits for replicas, others are answered.
-func TestPoolWaitsForReplicasAside(t *testing.T) {
+func (c Client) waitsForReplicasAside(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t)
 	replica := primary.StartReplica(t, nil)
-	pool := singlePool(t, primary.Addr)
-	st := replicated(pool, 1)
+	pool := c.Single(t, primary.Addr)
+	st := Replicated(pool, 1)
 	for _, id := range []string{"a", "b"} {
-		must(st.Create(t.Context(), record("user", id), store.Limit{}))
+		must(st.Create(t.Context(), Record("user", id), store.Limit{}))
 	}
 	must(st.Revoke(t.Context(), "user", "b", store.Revocation{})) // from then on Redis knows the script
 	replica.Pause()
@@ -171,7 +171,7 @@ func TestPoolWaitsForReplicasAside(t *testing.T) {
 		return errors.Is(err, store.ErrRevoked)
 	})
 	for i := range 200 {
-		must(st.Create(t.Context(), record("other", fmt.Sprint(i)), store.Limit{}))
+		must(st.Create(t.Context(), Record("other", fmt.Sprint(i)), store.Limit{}))
 	}
 	select {
 	case <-waiting:
@@ -182,18 +182,18 @@ func TestPoolWaitsForReplicasAside(t *testing.T) {
 	<-waiting
 }
 
-func TestPoolTellsOfReplicasThatDoNotKnow(t *testing.T) {
+func (c Client) tellsOfReplicasThatDoNotKnow(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t)
 	replica := primary.StartReplica(t, nil)
-	st := replicated(singlePool(t, primary.Addr), 1)
+	st := Replicated(c.Single(t, primary.Addr), 1)
 	st.Timeout = time.Second
 	replica.Pause()
 	wantNotReplicated(t, st)
 
 	// A primary that dies while it waits has revoked.
 	st.Timeout = time.Minute
-	must(st.Create(t.Context(), later(record("user", "dying")), store.Limit{}))
+	must(st.Create(t.Context(), later(Record("user", "dying")), store.Limit{}))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -215,7 +215,7 @@ func TestPoolTellsOfReplicasThatDoNotKnow(t *testing.T) {
 func wantNotReplicated(t *testing.T, st *store.Redis) {
 	t.Helper()
 	id := fmt.Sprint(time.Now().UnixNano())
-	must(st.Create(t.Context(), later(record("user", id)), store.Limit{}))
+	must(st.Create(t.Context(), later(Record("user", id)), store.Limit{}))
 	r, err := st.Revoke(t.Context(), "user", id, store.Revocation{})
 	if !errors.Is(err, store.ErrNotReplicated) || r.ID != id {
 		t.Errorf("Revoke returned %+v and the error %v", r, err)
@@ -225,9 +225,9 @@ func wantNotReplicated(t *testing.T, st *store.Redis) {
 	}
 }
 
-func TestPoolOfALimiter(t *testing.T) {
+func (c Client) ofALimiter(t *testing.T) {
 	t.Parallel()
-	l := store.NewRedisLimiter(singlePool(t, redistest.Start(t).Addr), 3, time.Hour)
+	l := store.NewRedisLimiter(c.Single(t, redistest.Start(t).Addr), 3, time.Hour)
 	l.Timeout = time.Minute
 	for i := range 4 {
 		wait := must(l.Allow(t.Context(), "key"))

@@ -1,4 +1,4 @@
-package goredis_test
+package pooltest
 
 import (
 	"context"
@@ -11,31 +11,32 @@ import (
 	"time"
 
 	"github.com/gomodule/redigo/redis"
+
 	"github.com/revoke-sessions/revoke/internal/redistest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/storetest"
 )
 
-func TestPool(t *testing.T) {
+func (c Client) keepsTheContract(t *testing.T) {
 	t.Parallel()
-	pool := singlePool(t, redistest.Start(t).Addr)
+	pool := c.Single(t, redistest.Start(t).Addr)
 	storetest.Run(t, func() store.Store { return patient(pool) })
 }
 
-func TestPoolOfACluster(t *testing.T) {
+func (c Client) ofACluster(t *testing.T) {
 	t.Parallel()
 	primaries, _ := redistest.StartReplicatedCluster(t, 3)
-	pool := clusterPool(t, primaries[:1])
-	storetest.Run(t, func() store.Store { return replicated(pool, 1) })
+	pool := c.Cluster(t, addrs(primaries[:1]))
+	storetest.Run(t, func() store.Store { return Replicated(pool, 1) })
 
 	t.Run("follows a slot to another node", func(t *testing.T) {
-		st := replicated(pool, 1)
+		st := Replicated(pool, 1)
 		const user = "mover"
 		slot := int(redis64(primaries[0].Do("CLUSTER", "KEYSLOT", "revoke:"+user)))
 		at := slot * 3 / redistest.Slots
 		for i := range 6 {
 			id := fmt.Sprint(i)
-			must(st.Create(t.Context(), record(user, id), store.Limit{}))
+			must(st.Create(t.Context(), Record(user, id), store.Limit{}))
 			revoked := make(chan error, 1)
 			to := (at + 1) % 3
 			redistest.Move(t, slot, "revoke:"+user, primaries[at], primaries[to], func() {
@@ -59,9 +60,9 @@ func TestPoolOfACluster(t *testing.T) {
 			slots := must(redis.Values(primaries[0].Do("CLUSTER", "SLOTS"), nil))
 			return !slices.ContainsFunc(slots, func(s any) bool { return len(must(redis.Values(s, nil))) < 4 })
 		})
-		st := replicated(clusterPool(t, primaries[:1]), 1)
+		st := Replicated(c.Cluster(t, addrs(primaries[:1])), 1)
 		for i := range 30 {
-			must(st.Create(t.Context(), record(fmt.Sprint("user", i), "a"), store.Limit{}))
+			must(st.Create(t.Context(), Record(fmt.Sprint("user", i), "a"), store.Limit{}))
 		}
 		for _, node := range primaries {
 			if len(users(node)) == 0 {
@@ -79,7 +80,7 @@ func TestPoolOfACluster(t *testing.T) {
 		heard := subscribed(t, patient(pool))
 		for i := range 10 {
 			user := fmt.Sprint("heard", i)
-			must(patient(pool).Create(t.Context(), record(user, "a"), store.Limit{}))
+			must(patient(pool).Create(t.Context(), Record(user, "a"), store.Limit{}))
 			must(patient(pool).Revoke(t.Context(), user, "a", store.Revocation{}))
 			soon(t, "the notice of "+user, func() bool { return heard(user) > 0 })
 		}
@@ -87,7 +88,7 @@ func TestPoolOfACluster(t *testing.T) {
 }
 
 // A client may not know yet of a node that has got its first slots.
-func TestPoolOfAClusterThatGrows(t *testing.T) {
+func (c Client) ofAClusterThatGrows(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, 3)
 	from, to := 2*redistest.Slots/3, redistest.Slots-1 // which are those of the last node
@@ -101,7 +102,7 @@ func TestPoolOfAClusterThatGrows(t *testing.T) {
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_size:2")
 		})
 	}
-	pool := clusterPool(t, nodes[:1])
+	pool := c.Cluster(t, addrs(nodes[:1]))
 	st := patient(pool)
 	const user = "someone"
 	slot := int(redis64(nodes[0].Do("CLUSTER", "KEYSLOT", "revoke:"+user)))
@@ -110,9 +111,9 @@ func TestPoolOfAClusterThatGrows(t *testing.T) {
 		owner = nodes[1]
 	}
 	redistest.Move(t, slot, "revoke:"+user, owner, nodes[2], func() {})
-	elsewhere := patient(clusterPool(t, nodes[2:]))
+	elsewhere := patient(c.Cluster(t, addrs(nodes[2:])))
 	soon(t, "the node to have the slot", func() bool {
-		_, err := elsewhere.Create(t.Context(), record(user, "a"), store.Limit{})
+		_, err := elsewhere.Create(t.Context(), Record(user, "a"), store.Limit{})
 		return err == nil
 	})
 	soon(t, "everyone to be revoked", func() bool {
@@ -130,10 +131,10 @@ func TestPoolOfAClusterThatGrows(t *testing.T) {
 
 // A primary dies while sessions are created and revoked. No revocation that was
 // answered is undone, and all goes on when the replica has taken over.
-func TestPoolOfAClusterThatLosesAPrimary(t *testing.T) {
+func (c Client) ofAClusterThatLosesAPrimary(t *testing.T) {
 	t.Parallel()
 	primaries, replicas := redistest.StartReplicatedCluster(t, 3)
-	pool := clusterPool(t, primaries)
+	pool := c.Cluster(t, addrs(primaries))
 	survives(t, pool, primaries[1], func() bool {
 		info := must(redis.String(replicas[1].Do("INFO", "replication"), nil))
 		state := must(redis.String(primaries[0].Do("CLUSTER", "INFO"), nil))
@@ -141,21 +142,21 @@ func TestPoolOfAClusterThatLosesAPrimary(t *testing.T) {
 	})
 }
 
-func TestPoolOfSentinels(t *testing.T) {
+func (c Client) ofSentinels(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t)
 	primary.StartReplica(t, nil)
 	primary.StartReplica(t, nil) // so that one is left to confirm when the other has taken over
 	sentinels := redistest.StartSentinels(t, 3, "sessions", primary)
-	pool := sentinelPool(t, "sessions", sentinels)
+	pool := c.Sentinel(t, "sessions", addrs(sentinels))
 	t.Run("that are at rest", func(t *testing.T) {
-		storetest.Run(t, func() store.Store { return replicated(pool, 1) })
+		storetest.Run(t, func() store.Store { return Replicated(pool, 1) })
 	})
 	heard := subscribed(t, patient(pool))
 	survives(t, pool, primary, func() bool { return !isPrimary(sentinels[0], "sessions", primary) })
 	soon(t, "a notice after the failover", func() bool {
 		id := fmt.Sprint(time.Now().UnixNano())
-		must(patient(pool).Create(t.Context(), record("after", id), store.Limit{}))
+		must(patient(pool).Create(t.Context(), Record("after", id), store.Limit{}))
 		must(patient(pool).Revoke(t.Context(), "after", id, store.Revocation{}))
 		return heard("after") > 0
 	})
@@ -180,7 +181,7 @@ func survives(t *testing.T, pool store.Pool, primary *redistest.Server, tookOver
 				case <-time.After(5 * time.Millisecond):
 				}
 				id := fmt.Sprint(i)
-				if _, err := st.Create(t.Context(), record(user, id), store.Limit{}); err != nil {
+				if _, err := st.Create(t.Context(), Record(user, id), store.Limit{}); err != nil {
 					continue
 				}
 				if _, err := st.Revoke(t.Context(), user, id, store.Revocation{}); err == nil {
@@ -195,7 +196,7 @@ func survives(t *testing.T, pool store.Pool, primary *redistest.Server, tookOver
 	calm := patient(pool)
 	for u := range users { // each user's calls succeed again
 		soon(t, "sessions to be created again", func() bool {
-			_, err := calm.Create(t.Context(), record(fmt.Sprint("survivor", u), fmt.Sprint("new", time.Now().UnixNano())), store.Limit{})
+			_, err := calm.Create(t.Context(), Record(fmt.Sprint("survivor", u), fmt.Sprint("new", time.Now().UnixNano())), store.Limit{})
 			return err == nil
 		})
 	}
@@ -277,14 +278,15 @@ func patient(pool store.Pool) *store.Redis {
 	return st
 }
 
-// replicated returns a store that waits for n replicas.
-func replicated(pool store.Pool, n int) *store.Redis {
+// Replicated returns a store that waits for n replicas.
+func Replicated(pool store.Pool, n int) *store.Redis {
 	st := patient(pool)
 	st.Replicas = n
 	return st
 }
 
-func record(user, id string) store.Record {
+// Record returns a live session.
+func Record(user, id string) store.Record {
 	now := time.Now()
 	return store.Record{
 		User: user, ID: id, Secret: store.HashSecret(id), CreatedAt: now, SeenAt: now, ProvedAt: now,
