@@ -24,18 +24,18 @@ import (
 // be it revoked since.
 //
 // A session stays listed and can be revoked whatever was done to its bytes: List,
-// Revoke, RevokeAll and Create return a nil Client where they cannot decrypt it.
+// Revoke, RevokeAll and Create return a nil Client if they cannot decrypt it.
 type Encrypted struct {
 	inner Store
 	keys  []Key
 }
 
 var (
-	// ErrTampered is the error of Find where a value is not what was stored in
+	// ErrTampered is the error of Find if a value is not what was stored in
 	// that place, or is not encrypted while [Plain] is not among the keys.
 	ErrTampered = errors.New("session tampered with")
 
-	// ErrUnknownKey is an ErrTampered where the value names a key that is not
+	// ErrUnknownKey is an ErrTampered if the value names a key that is not
 	// there: more often than an attack, one added too late or dropped too soon.
 	ErrUnknownKey = fmt.Errorf("%w, or its key is missing", ErrTampered)
 )

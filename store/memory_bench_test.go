@@ -22,7 +22,7 @@ func benchmarkRecord(user, id int) store.Record {
 	}
 }
 
-// The cost of one call, where the user has one session and where they have
+// The cost of one call, if the user has one session and if they have
 // 100,000: it should be the same.
 func BenchmarkMemory(b *testing.B) {
 	ctx := context.Background()

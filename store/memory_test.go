@@ -220,7 +220,7 @@ func anyOrder(t *testing.T, rng *rand.Rand) {
 			m.Create(ctx, r, store.Limit{})
 		}
 		if i%50 == 0 {
-			m.Kept() // panics where something is wrong
+			m.Kept() // panics if something is wrong
 		}
 	}
 	time.Sleep(100 * time.Hour)

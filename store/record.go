@@ -117,7 +117,7 @@ func (r Record) tombstone(why Revocation) Record {
 	return t
 }
 
-// dated returns why with its times, where those were left to the store.
+// dated returns why with its times, if those were left to the store.
 func (why Revocation) dated(now time.Time) Revocation {
 	if why.At.IsZero() {
 		why.At = now

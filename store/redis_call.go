@@ -28,7 +28,7 @@ type command struct {
 // none but what the application gave them. So the call is made in a goroutine,
 // and left to itself when its time is over: it then sends nothing any more, and
 // its connection goes back to the pool. The change of goroutines can take as long
-// as Redis does, and is spared where nothing else can.
+// as Redis does, and is spared if nothing else can.
 func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout(), errTimeout)
 	defer cancel()

@@ -36,7 +36,7 @@ func NewRedisLimiter(pool Pool, n int, per time.Duration) *RedisLimiter {
 
 var limitScript = newScript("limit")
 
-// Allow counts a request under key. It returns zero where the request is within
+// Allow counts a request under key. It returns zero if the request is within
 // the limit, and otherwise how long to wait before the next.
 func (l *RedisLimiter) Allow(ctx context.Context, key string) (wait time.Duration, err error) {
 	if err := ctx.Err(); err != nil {

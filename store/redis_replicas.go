@@ -9,7 +9,7 @@ import (
 )
 
 // replicated sends a command, and behind it, in the same burst, the WAIT for so
-// many replicas to have what it has written. Where the command was carried out
+// many replicas to have what it has written. If the command was carried out
 // and they do not, it returns the answer and an error that is ErrNotReplicated.
 func replicated(ctx context.Context, conn redis.Conn, replicas int, name string, args []any) (any, error) {
 	deadline, _ := ctx.Deadline()

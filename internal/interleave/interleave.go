@@ -141,7 +141,7 @@ func (r *Run) Taken() int {
 }
 
 // Since returns, among the steps of all processes, the first and the last that
-// the process that calls it has taken since it had taken so many. Where it has
+// the process that calls it has taken since it had taken so many. If it has
 // taken none, both are the one that it is in.
 func (r *Run) Since(taken int) (first, last int) {
 	last = len(r.steps) - 1

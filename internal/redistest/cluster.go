@@ -12,7 +12,7 @@ import (
 const Slots = 16384
 
 // StartCluster starts a cluster of n primary nodes with the slots shared out, in
-// order, and ends it with the test. The test is skipped where there is no real
+// order, and ends it with the test. The test is skipped if there is no real
 // Redis of version 7 or later.
 func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()

@@ -14,7 +14,7 @@ import (
 
 // StartReplica starts a replica of the server that ends with the test, and waits
 // until it is in step. It is connected through the proxy if there is one. The
-// test is skipped where there is no real Redis.
+// test is skipped if there is no real Redis.
 func (s *Server) StartReplica(t testing.TB, through *Proxy) *Server {
 	t.Helper()
 	s.NeedReal(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// A Server is a Redis of one test's own. Where redis-server is not installed it
+// A Server is a Redis of one test's own. If redis-server is not installed it
 // is miniredis, which does without files, memory limits and stalling.
 type Server struct {
 	Addr string
@@ -34,7 +34,7 @@ type Server struct {
 
 // Start starts a server that ends with the test. It keeps nothing on disk unless
 // args, which are those of redis-server, say so. With REVOKE_REAL=1 in the
-// environment the test fails where redis-server is not installed.
+// environment the test fails if redis-server is not installed.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return start(t, nil, args...)
@@ -68,7 +68,7 @@ func start(t testing.TB, mode []string, args ...string) *Server {
 	return s
 }
 
-// NeedReal skips the rest of the test where the server is not a real Redis.
+// NeedReal skips the rest of the test if the server is not a real Redis.
 func (s *Server) NeedReal(t testing.TB) {
 	t.Helper()
 	if !s.Real {
@@ -123,7 +123,7 @@ func (s *Server) Stop() {
 	s.wait()
 }
 
-// Kill ends the server at once. It does nothing where it does not run.
+// Kill ends the server at once. It does nothing if it does not run.
 func (s *Server) Kill() {
 	if s.mini != nil {
 		s.mini.Close()
