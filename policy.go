@@ -44,7 +44,8 @@ func Seasoned(d time.Duration) func(context.Context, Action) error {
 
 // Reauthenticated notes that the user of the request's session has just proved
 // again who they are, and gives the session a fresh token (OWASP ASVS 5.0,
-// 7.2.4). It is stored when the response begins.
+// 7.2.4). It is stored when the response begins. If another request has renewed the
+// token meanwhile, it is not stored: the response is an error that asks to try again.
 func (m *Manager) Reauthenticated(ctx context.Context) error {
 	record, _ := m.current(ctx)
 	if record == nil {

@@ -90,6 +90,8 @@ func (s *request) saveTooLate(ctx context.Context, left left, at membership, err
 	case s.wishes().proof == loggedIn: // a sign-in of its own
 		s.overrule(nil)
 		return s.signIn(ctx, at.userID)
+	case renewedElsewhere && s.wishes().proof == reauthenticated: // the new proof is not stored
+		return cookie{}, failed("reauthenticated", err)
 	case !renewedElsewhere && left.token != s.came.token && s.came.id == at.record.ID:
 		return cookie{}, s.refuse(ctx, at.userID, nil)
 	default:

@@ -1,6 +1,7 @@
 package revoke_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -86,6 +87,37 @@ func TestRenewalWithProof(t *testing.T) {
 			t.Error("signed out")
 		}
 	})(t)
+}
+
+// TestProofOvertaken shows that a new proof which another renewal has overtaken is
+// answered with an error, as it is not stored, and that it succeeds if it is tried again.
+func TestProofOvertaken(t *testing.T) {
+	app := testapp.New(t, store.NewMemory())
+	app.Sessions.Authorize = func(_ context.Context, a revoke.Action) error {
+		if a.Session.ProvedAt.Equal(a.Session.CreatedAt) {
+			return &revoke.ReauthenticationError{}
+		}
+		return nil
+	}
+	overtaken := func() {}
+	app.Handle("POST /step-up", func(w http.ResponseWriter, r *http.Request) {
+		overtaken()
+		if err := app.Sessions.Reauthenticated(r.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	b, other := app.SignedIn(t, "ann"), app.SignedIn(t, "ann")
+	overtaken = func() { b.Cookie = app.BrowserWith(t, b.Cookie).Send("POST", "/renew").Cookie.Value }
+	if got := b.Send("POST", "/step-up"); got.Status != http.StatusServiceUnavailable || got.Cookie != nil {
+		t.Errorf("overtaken: %d, cookie %v", got.Status, got.Cookie)
+	}
+	overtaken = func() {}
+	if got := b.Post("/step-up"); got.Status != http.StatusOK {
+		t.Errorf("tried again: %d %s", got.Status, got.Body)
+	}
+	if got := b.Delete(testapp.APIPath + "/" + other.ID()); got.Status != http.StatusOK {
+		t.Errorf("revoke after the proof: %d %s", got.Status, got.Body)
+	}
 }
 
 // TestRetiredTokenLocksNobodyOut shows that a thief who has renewed a stolen token,

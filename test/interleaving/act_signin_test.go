@@ -37,7 +37,7 @@ func (x *exchange) signIn(ctx context.Context, user string) {
 	by := x.loaded
 	if by != nobody {
 		if x.signIns[by].user == user {
-			x.asks = true
+			x.asksForToken()
 			if x.byPlainSCS() {
 				x.renewing(by)
 			}

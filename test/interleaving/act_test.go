@@ -25,7 +25,7 @@ var toWrite = act{"writes 'cart'", func(x *exchange, _ http.ResponseWriter, ctx 
 
 // toRenew has no proof: until the new token is used the one before opens as well.
 var toRenew = act{"renews its token", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	x.asks = true
+	x.asksForToken()
 	if x.byPlainSCS() {
 		x.renewing(x.loaded)
 	}
@@ -49,7 +49,8 @@ var toProlong = act{"prolongs its session", func(x *exchange, _ http.ResponseWri
 }}
 
 var toProve = act{"proves who it is", func(x *exchange, _ http.ResponseWriter, ctx context.Context) {
-	x.asks = true
+	x.asksForToken()
+	x.proves = true
 	x.renewing(x.loaded)
 	if err := x.sessions.Reauthenticated(ctx); errors.Is(err, revoke.ErrUnauthenticated) != (x.loaded == nobody) {
 		x.fail("Reauthenticated answers %v", err)

@@ -33,6 +33,7 @@ type exchange struct {
 	instead    operation       // or this, if the session that is logged in to anew has ended
 	signedOff  bool            // the handler asked for its session to end
 	asks       bool            // the handler asked for something that must not be dropped in silence
+	proves     bool            // and its user has proved again who they are
 	merges     bool            // it merged another user's session, in which it goes on
 	lost       bool            // the response never arrives
 	wasRenewed bool            // the session had a newer cookie when the request arrived

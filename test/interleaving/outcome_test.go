@@ -47,9 +47,10 @@ func (x *exchange) refused() {
 	}
 }
 
-// unanswered notes that a store has failed, so that nobody knows what was done.
+// unanswered notes that a store has failed, so that nobody knows what was done, or that
+// a proof came too late.
 func (x *exchange) unanswered() {
-	if !x.faulty {
+	if !x.faulty && !x.overtaken() {
 		x.fail("%s was answered with 503", x.act.does)
 	}
 	x.whenSaved = slices.DeleteFunc(x.whenSaved, func(op operation) bool { return op.kind == signsIn })
@@ -64,6 +65,14 @@ func (x *exchange) unanswered() {
 			x.closed = x.closed.with(r.session)
 		}
 	}
+}
+
+// overtaken reports whether the user has proved who they are while another request
+// renewed the session: that proof is not stored, and the answer says so.
+func (x *exchange) overtaken() bool {
+	renewed := func(other *exchange) bool { return other != x && other.loaded == x.loaded }
+	ended := func(r renewal) bool { return r.session == x.loaded && r.by != nil && r.by != x }
+	return x.proves && (slices.ContainsFunc(x.renewers, renewed) || slices.ContainsFunc(x.renewals, ended))
 }
 
 // isUsed notes that the session's newest cookie was used, if it was, from when on the
@@ -121,6 +130,13 @@ func (x *exchange) did(taken int, op operation) {
 	op.unsure = op.unsure || op.err != nil && x.faulty && !errors.Is(op.err, revoke.ErrNotFound) && !errors.Is(op.err, revoke.ErrUnauthenticated)
 	op.first, op.last = x.run.Since(taken)
 	x.operations = append(x.operations, op)
+}
+
+// asksForToken notes that the handler asks for a new token, which must not be dropped in
+// silence.
+func (x *exchange) asksForToken() {
+	x.asks = true
+	x.renewers = append(x.renewers, x)
 }
 
 // renewing notes that the request is about to make older cookies stale.

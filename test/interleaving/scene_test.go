@@ -20,10 +20,11 @@ type scene struct {
 	signIns    []signIn
 	issued     []issued
 	renewals   []renewal
-	used       sessionSet // whose newest cookie was used since it was issued
-	moved      sessionSet // from before, and moved by a node of plain scs
-	closed     sessionSet // that may live though no cookie opens them
-	adopted    sessionSet // that a request has found after it was adopted
+	renewers   []*exchange // that asked for a new token
+	used       sessionSet  // whose newest cookie was used since it was issued
+	moved      sessionSet  // from before, and moved by a node of plain scs
+	closed     sessionSet  // that may live though no cookie opens them
+	adopted    sessionSet  // that a request has found after it was adopted
 	operations []operation
 	requests   int
 	ticks      int     // of the clock
