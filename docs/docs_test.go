@@ -75,6 +75,40 @@ func headings(text string) (names []string) {
 	return names
 }
 
+// TestCommandsExist shows that the folders and the tests are there that commands in the
+// documents name.
+func TestCommandsExist(t *testing.T) {
+	var tests []string
+	for _, names := range testsOfRepository(t) {
+		tests = append(tests, names...)
+	}
+	found := 0
+	for _, document := range documents(t) {
+		for _, command := range regexp.MustCompile("(?:cd ([\\w/]+) && (?:npm ci && )?)?go (?:run|test) [^`\n]*").FindAllStringSubmatch(read(t, document), -1) {
+			found++
+			for _, folder := range regexp.MustCompile(`\s\./([\w/]+)`).FindAllStringSubmatch(command[0], -1) {
+				if _, err := os.Stat(filepath.Join(root, command[1], folder[1])); err != nil {
+					t.Errorf("%s: %s: %v", document, command[0], err)
+				}
+			}
+			name := regexp.MustCompile(`-run '?\(?(\w*[a-z]\w*)`).FindStringSubmatch(command[0])
+			if name != nil && !slices.ContainsFunc(tests, func(test string) bool { return strings.Contains(test, name[1]) }) {
+				t.Errorf("%s: %s: there is no such test", document, command[0])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d commands found", found)
+	}
+}
+
+// TestREADMEIsShort holds the README to what one reads at a go.
+func TestREADMEIsShort(t *testing.T) {
+	if n := strings.Count(read(t, "README.md"), "\n"); n > 200 {
+		t.Errorf("%d lines, more than 200", n)
+	}
+}
+
 // TestEachMistakeIsDocumented shows that docs/mistakes.md has each mistake that the
 // program can name. What it says of them is tried in test/wiring.
 func TestEachMistakeIsDocumented(t *testing.T) {
