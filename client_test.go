@@ -285,3 +285,24 @@ func TestDeviceOfTheApplication(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Believing a proxy on the same machine, and nobody else, about addresses.
+func ExampleManager_clientIP() {
+	sessions.ClientIP = func(r *http.Request) netip.Addr {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !peer.Addr().IsLoopback() {
+			return peer.Addr()
+		}
+		client, _ := netip.ParseAddr(r.Header.Get("X-Real-Ip")) // which the proxy overwrites
+		return client
+	}
+	sessions.ClientIP = nil
+}
+
+// Labels that help people to recognize a session.
+func ExampleManager_describe() {
+	sessions.Describe = func(r *http.Request) map[string]string {
+		return map[string]string{"app": r.Header.Get("X-App-Version")}
+	}
+	sessions.Describe = nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -296,4 +297,17 @@ func TestCrossOrigin(t *testing.T) {
 	if got := b.Delete(testapp.APIPath); got.Status != http.StatusOK {
 		t.Errorf("a trusted origin: %d %s", got.Status, got.Body)
 	}
+}
+
+// Handing out a description of the API.
+func ExampleManager_OpenAPI() {
+	mux := http.NewServeMux()
+	sessions.Mount(mux, "/api/auth/sessions")
+	mux.Handle("GET /openapi.yaml", sessions.OpenAPI("/api/auth/sessions"))
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/openapi.yaml", nil))
+	version, _, _ := strings.Cut(w.Body.String(), "\n")
+	fmt.Println(version)
+	// Output: openapi: 3.1.1
 }

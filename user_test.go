@@ -210,3 +210,14 @@ func TestRevokeAllOfAnotherUser(t *testing.T) {
 		}
 	})(t)
 }
+
+type Account struct{ ID string }
+
+// A user ID inside a struct.
+func ExampleManager_userID() {
+	sessions := revoke.New(scs.New(), store.NewMemory())
+	sessions.UserID = func(get func(key string) any) string {
+		account, _ := get("account").(Account)
+		return account.ID
+	}
+}

@@ -45,14 +45,6 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-func ExampleManager_OpenAPI() {
-	sessions := revoke.New(scs.New(), store.NewMemory())
-	mux := http.NewServeMux()
-	sessions.Mount(mux, "/api/auth/sessions")
-	mux.Handle("GET /openapi.yaml", sessions.OpenAPI("/api/auth/sessions"))
-	http.ListenAndServe("127.0.0.1:4000", sessions.Track(mux))
-}
-
 func TestOpenAPIMethod(t *testing.T) {
 	h := revoke.New(scs.New(), store.NewMemory()).OpenAPI("/")
 	w := httptest.NewRecorder()

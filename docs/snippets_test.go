@@ -1,13 +1,11 @@
 package docs_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -100,28 +98,13 @@ func TestIntegration(t *testing.T) {
 	}
 }
 
-type Account struct{ ID string }
-
-func ExampleManager_userID() {
-	sessions := revoke.New(scs.New(), store.NewMemory())
-	sessions.UserID = func(get func(key string) any) string {
-		account, _ := get("account").(Account)
-		return account.ID
-	}
-}
-
-func ExampleManager_adoptUntil() {
-	sessions := revoke.New(scs.New(), store.NewMemory())
-	sessions.AdoptUntil = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
-}
-
-func ExampleManager_FlushEvents() {
-	sessions := revoke.New(scs.New(), store.NewMemory())
-	server := &http.Server{Handler: sessions.Track(http.NotFoundHandler())}
-	_ = func(ctx context.Context) error {
-		if err := server.Shutdown(ctx); err != nil {
-			return err
-		}
-		return sessions.FlushEvents(ctx)
+// TestPolicyOfThePage shows that docs/page.md has the policy that the page sends.
+func TestPolicyOfThePage(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/account/sessions", nil)
+	integration().ServeHTTP(w, r)
+	policy := w.Header().Get("Content-Security-Policy")
+	if policy == "" || !strings.Contains(read(t, "docs/page.md"), "    "+policy+"\n") {
+		t.Errorf("docs/page.md does not have %q", policy)
 	}
 }
