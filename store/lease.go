@@ -29,8 +29,9 @@ type Leased struct {
 //
 // Each revocation is answered d later, sign-out and a sign-in that evicts among them: so
 // choose a d of 100 milliseconds to 2 seconds, below the timeouts of servers and
-// clients. A session that is not found is answered d later as well: somebody else may
-// have ended it, and may still be waiting.
+// clients. A session that is not found is answered d later as well, and so is one that
+// acts and has ended, as in a second sign-out: somebody else may have ended it, and may
+// still be waiting.
 //
 // Every process that asks or revokes must have the same d. To raise it takes two
 // deployments, the first with [Leased.Hold] at the old d; to lower it takes the same two
@@ -156,7 +157,8 @@ func (l *Leased) answered(user string, err error) {
 	} else {
 		l.held.forget(user)
 	}
-	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrNotReplicated) {
+	switch {
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrActorRevoked), errors.Is(err, ErrNotReplicated):
 		time.Sleep(l.wait)
 	}
 }

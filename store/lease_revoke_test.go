@@ -53,7 +53,13 @@ func TestRevocationOutlastsLeases(t *testing.T) {
 		{"a session that has ended revokes", func(ctx context.Context, a store.Store) error {
 			_, err := a.Revoke(ctx, "ann", "1", store.Revocation{By: "2"})
 			return err
-		}, store.ErrActorRevoked, false, true},
+		}, store.ErrActorRevoked, true, true},
+		{"Revoke by itself, by two", func(ctx context.Context, a store.Store) error {
+			go a.Revoke(ctx, "ann", "1", store.Revocation{By: "1"})
+			synctest.Wait()
+			_, err := a.Revoke(ctx, "ann", "1", store.Revocation{By: "1"})
+			return err
+		}, store.ErrActorRevoked, true, false},
 		{"a store that fails", func(ctx context.Context, a store.Store) error {
 			_, err := a.Revoke(ctx, "ann", "down", store.Revocation{})
 			return err
