@@ -43,6 +43,8 @@ type RevokedError struct {
 	At        time.Time // when
 	Reason    string    // why: one of the Reason constants
 	By        string    // the id of the session that did it; may be empty
+
+	user string // the session's user key; "" if it is a sign-in that was refused
 }
 
 func (e *RevokedError) Error() string { return "session revoked: " + e.Reason }
@@ -54,6 +56,7 @@ func (e *RevokedError) Is(target error) bool {
 
 func revokedError(tombstone store.Record) *RevokedError {
 	return &RevokedError{
+		user:      tombstone.User,
 		SessionID: tombstone.ID,
 		At:        tombstone.Revoked.At.UTC(),
 		Reason:    tombstone.Revoked.Reason,

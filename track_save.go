@@ -41,6 +41,9 @@ func (s *request) save(ctx context.Context) (cookie, error) {
 	if err != nil {
 		return cookie{}, err
 	}
+	if err := s.endAgain(ctx, left); err != nil {
+		return cookie{}, err
+	}
 	if s.came.header || s.membership().by == byToken {
 		return s.saveBearer(ctx, left)
 	}
@@ -97,6 +100,21 @@ func (s *request) logOut(ctx context.Context, at membership) error {
 		s.emit(ctx, Event{Kind: LoggedOut, UserID: at.userID, SessionID: at.record.ID, ActorID: at.record.ID, Reason: ReasonLoggedOut, Count: 1})
 	case err == nil || errors.Is(err, ErrNotReplicated):
 		s.overrule(nil)
+	}
+	return failed("log out", err)
+}
+
+// endAgain is logOut for a request that signs out of a session which others have ended
+// before. They may still be waiting until no lease says any more that it is live, and so
+// must this one: see [store.Leased].
+func (s *request) endAgain(ctx context.Context, left left) error {
+	at := s.membership()
+	if at.standing != visitor || at.why == nil || !s.isLeaving(left) {
+		return nil
+	}
+	_, err := s.m.endOne(ctx, at.why.user, at.why.SessionID, ReasonLoggedOut)
+	if errors.Is(err, ErrNotReplicated) {
+		return nil
 	}
 	return failed("log out", err)
 }
