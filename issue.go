@@ -130,7 +130,7 @@ func (m *Manager) create(ctx context.Context, userID string, began, deadline tim
 	}
 	c.Family = secret.family()
 	record := store.Record{
-		User: t.user, ID: t.id, Secret: secret.hash(), Prev: newSeed(), RenewedAt: at, UsedAt: at,
+		User: t.user, ID: t.id, Secret: secret.hash(), Prev: newSeed(store.Hash{}), RenewedAt: at, UsedAt: at,
 		CreatedAt: began, SeenAt: at, ProvedAt: at,
 		ExpiresAt: m.expiry(deadline), Deadline: deadline.Truncate(time.Microsecond),
 		Client: c.encode(), Data: data,
@@ -162,6 +162,8 @@ func (m *Manager) create(ctx context.Context, userID string, began, deadline tim
 // answer asks again, and one that keeps the new token before it uses it is never signed
 // out by a rotation.
 //
+// A token that has just followed another is its own successor for [Manager.ReuseGrace].
+//
 // The request has to come with a token of Issue. If it has no session, the error is the
 // one of [Manager.Err].
 func (m *Manager) Rotate(ctx context.Context) (string, error) {
@@ -174,11 +176,15 @@ func (m *Manager) Rotate(ctx context.Context) (string, error) {
 	if s.membership().by != byToken || !isToken {
 		return "", m.misconfigured(ctx, "Rotate is called in a request that did not come with a token of Issue")
 	}
-	return following(t, *record), nil
+	return m.following(t, *record), nil
 }
 
-// following returns the token that is offered after the session's present one.
-func following(t token, record store.Record) string {
+// following returns the token that is offered after the session's present one, or that
+// one itself.
+func (m *Manager) following(t token, record store.Record) string {
+	if !follows(record.Prev, store.Hash{}) && m.isYoung(record) {
+		return t.String()
+	}
 	secret, _ := parseChainSecret(t.secret) // which has opened the session
 	t.secret = secret.next(record.Prev).String()
 	return t.String()
@@ -240,5 +246,5 @@ func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, e
 			return Session{}, "", ErrUnauthenticated
 		}
 	}
-	return m.session(record, userID, ""), following(t, record), nil
+	return m.session(record, userID, ""), m.following(t, record), nil
 }

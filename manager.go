@@ -97,7 +97,8 @@ type Manager struct {
 	// ReuseGrace is for how long after the first use of a token of [Manager.Rotate] the
 	// one before may still be on its way: it opens nothing any more, and that is no
 	// alarm. After that its use raises TokenReused and ends the session, as somebody has
-	// an old copy of it. Zero stands for one minute. If it is negative, the alarm is
+	// an old copy of it. The use of any other from before does so at once: Rotate offers
+	// no two within this time. Zero stands for one minute. If it is negative, the alarm is
 	// raised at once, and the session goes on.
 	ReuseGrace time.Duration
 

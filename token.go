@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/rand"
@@ -110,6 +111,11 @@ func hashKey(token string) string {
 // which tells a token of before from a guess: anybody may know a session's id, and must
 // not be able to raise an alarm with it.
 //
+// The next one is offered only when the present one has been in use for the grace. So of
+// all tokens from before only the last can still be on its way, and the seed has half of
+// its hash, which tells it from the others. Else a thief who accepts a token again and
+// again would have every copy of the owner's excused.
+//
 // A record keeps the seed in Prev, which changes with the secret in the same step and
 // with nothing else, and the hash of the family with the client. UsedAt is when the
 // secret came into use. So nothing that an application does with its data gets at the
@@ -119,7 +125,10 @@ func hashKey(token string) string {
 // of its own.
 type chainSecret [32]byte
 
-const familyLength = 16
+const (
+	familyLength = 16
+	seedLength   = 16 // of what is random in it
+)
 
 // strict has one spelling for each secret.
 var strict = base64.RawURLEncoding.Strict()
@@ -129,9 +138,17 @@ func newChainSecret() (c chainSecret) {
 	return c
 }
 
-func newSeed() (seed store.Hash) {
-	rand.Read(seed[:])
+// newSeed returns the seed of the secret that comes after another, or after none. Half of
+// it is random, and that is as much as a secret has.
+func newSeed(before store.Hash) (seed store.Hash) {
+	rand.Read(seed[:seedLength])
+	copy(seed[seedLength:], before[:])
 	return seed
+}
+
+// follows reports whether a seed is of the secret that comes after that one.
+func follows(seed, before store.Hash) bool {
+	return subtle.ConstantTimeCompare(seed[seedLength:], before[:len(seed)-seedLength]) == 1
 }
 
 func parseChainSecret(text string) (c chainSecret, ok bool) {
@@ -179,8 +196,8 @@ const acceptTries = 4
 
 // accept returns the session that a token of Issue opens. If the token is the one that
 // was offered last, it takes the place of the one before. A token that was the session's
-// before opens nothing: the error is ErrStale, with the session, while requests may have
-// been under way, and after that the use of it ends the session. Revoked or not there,
+// before opens nothing: the error is ErrStale, with the session, while requests with it may
+// have been under way, and after that the use of it ends the session. Revoked or not there,
 // a session comes as from find.
 func (s *request) accept(ctx context.Context, t token, c chainSecret) (store.Record, error) {
 	presented := c.hash()
@@ -196,10 +213,10 @@ func (s *request) accept(ctx context.Context, t token, c chainSecret) (store.Rec
 		case err != nil || !c.isOf(decodeClient(record.Client).Family):
 			return store.Record{}, store.ErrNotFound
 		case !record.Secret.Equal(c.previous(record.Prev).hash()):
-			return s.reused(ctx, record)
+			return s.reused(ctx, record, presented)
 		}
 		was := record.Secret
-		record.Secret, record.Prev = presented, newSeed()
+		record.Secret, record.Prev = presented, newSeed(was)
 		record.RenewedAt = now()
 		record.UsedAt = record.RenewedAt
 		err = s.m.sessions.Update(context.WithoutCancel(ctx), record, was)
@@ -218,13 +235,12 @@ var errAccept = errors.New("revoke: open token: later tokens of its session are 
 
 // reused decides what becomes of a session of which a token from before was presented.
 // Somebody has kept a copy: the client, or a thief (RFC 9700, section 4.14.2).
-func (s *request) reused(ctx context.Context, record store.Record) (store.Record, error) {
-	grace := s.m.reuseGrace()
-	if time.Since(record.UsedAt) < grace {
+func (s *request) reused(ctx context.Context, record store.Record, presented store.Hash) (store.Record, error) {
+	if follows(record.Prev, presented) && s.m.isYoung(record) {
 		return record, store.ErrStale
 	}
 	alarm := Event{Kind: TokenReused, UserID: s.m.userOf(record), SessionID: record.ID, Reason: ReasonReused, Token: true}
-	if grace < 0 {
+	if s.m.ReuseGrace < 0 {
 		if alarm.Count = s.m.seeNetwork(record.ID, s.network()); alarm.Count > 0 {
 			s.emit(ctx, alarm)
 		}
@@ -243,11 +259,10 @@ func (s *request) reused(ctx context.Context, record store.Record) (store.Record
 	return store.Record{}, store.ErrNotFound
 }
 
-func (m *Manager) reuseGrace() time.Duration {
-	if m.ReuseGrace == 0 {
-		return grace
-	}
-	return m.ReuseGrace
+// isYoung reports whether a session's token has come into use a moment ago, so that the
+// one before may still be on its way.
+func (m *Manager) isYoung(record store.Record) bool {
+	return time.Since(record.UsedAt) < cmp.Or(m.ReuseGrace, grace)
 }
 
 // userOf returns whom the data of a session names, if that can be read.

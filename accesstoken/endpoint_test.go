@@ -49,8 +49,8 @@ func TestExchange(t *testing.T) {
 		t.Errorf("the other at the service: %+v", got)
 	}
 	next := s.exchange(got.Refresh)
-	if next.status != http.StatusOK || next.Refresh == got.Refresh {
-		t.Errorf("exchange by itself: %+v", next)
+	if next.status != http.StatusOK || next.Refresh != got.Refresh || next.Access == got.Access {
+		t.Errorf("exchange again, within a minute: %+v", next)
 	}
 
 	if got := ask(t, "POST", s.url+"/leave", bearer(got.Access), nil); got.status != http.StatusOK {

@@ -75,7 +75,7 @@ Signed in as ann.
 401
 Www-Authenticate: Bearer error="invalid_token", error_description="session revoked"
 "code":"session_revoked"
-{"error":"invalid_grant"}
+{"error":"invalid_grant","error_description":"session revoked"}
 # Her browser goes on.
 Hello, ann.
 `
