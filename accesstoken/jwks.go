@@ -79,11 +79,16 @@ func (r *remoteKeys) current(ctx context.Context) (*keySet, error) {
 	return r.fetchOnce(ctx) // or another request has, just now
 }
 
-// renewed fetches the keys, so that a new one is known as soon as it is used.
+// renewed fetches the keys, so that a new one is known as soon as it is used. If it fails,
+// nobody knows whether there is a new one.
 func (r *remoteKeys) renewed(ctx context.Context) (*keySet, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.fetchOnce(ctx)
+	keys, err := r.fetchOnce(ctx)
+	if err == nil && r.failed != nil {
+		return nil, r.failure()
+	}
+	return keys, err
 }
 
 // fetchOnce fetches the keys unless that was tried a moment ago. If it fails, it returns
@@ -100,8 +105,10 @@ func (r *remoteKeys) fetchOnce(ctx context.Context) (*keySet, error) {
 	if f := r.fetched.Load(); f.isYounger(keysLastAtMost) {
 		return f.keySet, nil
 	}
-	return nil, fmt.Errorf("accesstoken: fetch keys: %w", r.failed)
+	return nil, r.failure()
 }
+
+func (r *remoteKeys) failure() error { return fmt.Errorf("accesstoken: fetch keys: %w", r.failed) }
 
 func (r *remoteKeys) fetch(ctx context.Context) ([]publicKey, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout) // others wait for it too
