@@ -223,7 +223,7 @@ func (s *request) noteProof(ctx context.Context, at membership, proved time.Time
 	if err != nil {
 		return err
 	}
-	record.ProvedAt = proved
+	record.ProvedAt, record.Deadline = proved, time.Time{} // the one that is stored stays
 	return s.m.sessions.Update(ctx, record, record.Secret)
 }
 

@@ -215,11 +215,13 @@ func (s *request) accept(ctx context.Context, t token, c chainSecret) (store.Rec
 		case !record.Secret.Equal(c.previous(record.Prev).hash()):
 			return s.reused(ctx, record, presented)
 		}
-		was := record.Secret
+		was, deadline := record.Secret, record.Deadline
 		record.Secret, record.Prev = presented, newSeed(was)
 		record.RenewedAt = now()
 		record.UsedAt = record.RenewedAt
+		record.Deadline = time.Time{} // the one that is stored stays
 		err = s.m.sessions.Update(context.WithoutCancel(ctx), record, was)
+		record.Deadline = deadline
 		if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrRevoked) {
 			continue // another request was first: look again
 		}
