@@ -173,7 +173,7 @@ func (m *Manager) Rotate(ctx context.Context) (string, error) {
 	}
 	s := m.request(ctx)
 	t, isToken := parseToken(s.came.token)
-	if s.membership().by != byToken || !isToken {
+	if s.membership().by != byToken || !isToken || t.id != record.ID {
 		return "", m.misconfigured(ctx, "Rotate is called in a request that did not come with a token of Issue")
 	}
 	return m.following(t, *record), nil

@@ -90,6 +90,23 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
+// TestRotateAfterIssue shows that Rotate makes nothing up for a request which has left the
+// session of its token for a new one.
+func TestRotateAfterIssue(t *testing.T) {
+	app := testapp.New(t, store.NewMemory()).TakeTokens()
+	app.Handle("POST /anew", func(_ http.ResponseWriter, r *http.Request) {
+		app.Sessions.Logout(r.Context())
+		if _, err := app.Sessions.Issue(r.Context(), "ann"); err != nil {
+			t.Error(err)
+		}
+		if token, err := app.Sessions.Rotate(r.Context()); !errors.Is(err, revoke.ErrMisconfigured) {
+			t.Errorf("%v, with a token that opens %v", err, app.With(t, token).Opens())
+		}
+	})
+	phone, _ := app.Issued(t, "ann")
+	phone.Post("/anew")
+}
+
 // TestRotateInHaste shows that two rotations are a minute apart at least, however often a
 // client asks.
 func TestRotateInHaste(t *testing.T) {
