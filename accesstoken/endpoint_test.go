@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -258,5 +260,24 @@ func TestTokenEndpointIsLimited(t *testing.T) {
 	}
 	if got.status != http.StatusTooManyRequests {
 		t.Errorf("rubbish: %+v", got)
+	}
+}
+
+// TestClientGoneIsNoFailure shows that a client which hangs up raises no alarm.
+func TestClientGoneIsNoFailure(t *testing.T) {
+	st := store.NewMemory()
+	s := newSite(t, st, edKey()).serve()
+	token := s.access("ann")
+	var log strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(over, "GET", "/", nil)
+	r.Header = bearer(token)
+	s.tokens.Verifier().Middleware(greeting).ServeHTTP(httptest.NewRecorder(), r)
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", log.String())
 	}
 }

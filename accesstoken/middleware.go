@@ -29,7 +29,9 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 		case errors.Is(err, revoke.ErrUnauthenticated):
 			challenge(w, `Bearer error="invalid_token"`, err)
 		default:
-			slog.ErrorContext(r.Context(), "access token cannot be verified", "error", err)
+			if r.Context().Err() == nil { // else the client has gone, which is no failure
+				slog.ErrorContext(r.Context(), "access token cannot be verified", "error", err)
+			}
 			revoke.ProblemOf(err).Write(w)
 		}
 	})
