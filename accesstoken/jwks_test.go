@@ -3,9 +3,13 @@ package accesstoken_test
 import (
 	"crypto"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/accesstoken"
 	"github.com/revoke-sessions/revoke/store"
 )
@@ -71,4 +75,33 @@ func TestJWKS(t *testing.T) {
 			t.Errorf("key %d: %v", i, k)
 		}
 	}
+}
+
+// TestNewKeyWhileIssuerIsDown shows that a verifier which cannot ask about a key does not
+// say that there is none.
+func TestNewKeyWhileIssuerIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := store.NewMemory()
+		var i issuerServer
+		first, second := edKey(), edKey()
+		i.site.Store(siteInBubble(t, st, first))
+		v := i.verifier(st)
+		if _, err := v.Verify(t.Context(), i.site.Load().mintFor("ann")); err != nil {
+			t.Fatal(err)
+		}
+		i.down.Store(true)
+		time.Sleep(2 * accesstoken.KeysLast)
+		token := siteInBubble(t, st, second, first).mintFor("ann")
+		for range 2 { // one fetches, and one comes a moment later
+			if _, err := v.Verify(t.Context(), token); err == nil || errors.Is(err, revoke.ErrUnauthenticated) {
+				t.Errorf("while nobody knows: %v", err)
+			}
+		}
+		i.down.Store(false)
+		i.site.Store(siteInBubble(t, st, second, first))
+		time.Sleep(10 * time.Second)
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -243,35 +243,6 @@ func TestIssuerDown(t *testing.T) {
 	})
 }
 
-// TestNewKeyWhileIssuerIsDown shows that a verifier which cannot ask about a key does not
-// say that there is none.
-func TestNewKeyWhileIssuerIsDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		st := store.NewMemory()
-		var i issuerServer
-		first, second := edKey(), edKey()
-		i.site.Store(siteInBubble(t, st, first))
-		v := i.verifier(st)
-		if _, err := v.Verify(t.Context(), i.site.Load().mintFor("ann")); err != nil {
-			t.Fatal(err)
-		}
-		i.down.Store(true)
-		time.Sleep(2 * accesstoken.KeysLast)
-		token := siteInBubble(t, st, second, first).mintFor("ann")
-		for range 2 { // one fetches, and one comes a moment later
-			if _, err := v.Verify(t.Context(), token); err == nil || errors.Is(err, revoke.ErrUnauthenticated) {
-				t.Errorf("while nobody knows: %v", err)
-			}
-		}
-		i.down.Store(false)
-		i.site.Store(siteInBubble(t, st, second, first))
-		time.Sleep(10 * time.Second)
-		if _, err := v.Verify(t.Context(), token); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // TestOddKeySets shows which keys of a document are used.
 func TestOddKeySets(t *testing.T) {
 	st := store.NewMemory()
