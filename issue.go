@@ -41,6 +41,8 @@ func (m *Manager) Issue(ctx context.Context, userID string) (token string, err e
 		return m.issueBeside(ctx, userID, acting)
 	case at.standing == overruled:
 		return "", m.Err(ctx)
+	case s.wishes().proof == loggedIn:
+		return "", m.misconfigured(ctx, "Issue is called after Login: a request signs in by a cookie or by a token")
 	case at.standing == live: // its data names nobody any more
 		if err := s.logOut(ctx, at); err != nil && !errors.Is(err, ErrNotReplicated) {
 			return "", err

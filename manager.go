@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/revoke-sessions/revoke/internal/queue"
 	"github.com/revoke-sessions/revoke/internal/recent"
@@ -158,6 +159,7 @@ type Manager struct {
 	crossings  *recent.Map[time.Time] // by the limiter's key: when a request from another site was raised
 	deadTokens *recent.Map[networks]  // by session: whence tokens came that open it no more
 	moves      *recent.Map[bool]      // by session and network: whether the change was raised
+	mistakes   rate.Sometimes         // when one is logged
 }
 
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
@@ -182,6 +184,7 @@ func New(sm *scs.SessionManager, st store.Store) *Manager {
 		crossings:     recent.New[time.Time](maxKeys),
 		deadTokens:    recent.New[networks](maxKeys),
 		moves:         recent.New[bool](maxKeys),
+		mistakes:      rate.Sometimes{First: 20, Interval: time.Minute},
 	}
 	m.hook = newHook(m)
 	m.router = &router{m: m, visitors: sm.Store}

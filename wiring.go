@@ -73,6 +73,12 @@ func (m *Manager) misconfigured(ctx context.Context, mistake string) error {
 	return err
 }
 
+// logMistake logs the first mistakes, and then one a minute: a client can repeat the
+// request that shows one.
 func (m *Manager) logMistake(ctx context.Context, err error) {
-	m.logger().ErrorContext(ctx, "revoke: misconfigured", slog.String("error.message", clean(err.Error())))
+	due := false
+	m.mistakes.Do(func() { due = true })
+	if due {
+		m.logger().ErrorContext(ctx, "revoke: misconfigured", slog.String("error.message", clean(err.Error())))
+	}
 }

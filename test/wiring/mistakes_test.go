@@ -45,6 +45,20 @@ func TestMistakesExplainThemselves(t *testing.T) {
 	}
 }
 
+// TestMistakesDoNotFillTheLog shows that a client which repeats a request that shows a
+// mistake fills no log.
+func TestMistakesDoNotFillTheLog(t *testing.T) {
+	app := testapp.Over(scs.New(), store.NewMemory())
+	app.Handler = app.Mux
+	b := app.Browser(t)
+	for range 100 {
+		b.Delete(testapp.APIPath)
+	}
+	if n := strings.Count(app.Log.String(), "\n"); n != 20 {
+		t.Errorf("%d lines, want 20", n)
+	}
+}
+
 // TestMistakesAreReturned shows what the calls of an application return if they are made
 // at the wrong place, and which of these are in the log as well.
 func TestMistakesAreReturned(t *testing.T) {

@@ -157,6 +157,15 @@ var returned = map[string]struct {
 			return err
 		})
 	}, true},
+	"Issue is called after Login": {func(t *testing.T, app *testapp.App) error {
+		return inside(app, app.Browser(t), func(_ http.ResponseWriter, r *http.Request) error {
+			if err := app.Sessions.Login(r.Context(), "ann"); err != nil {
+				t.Error(err)
+			}
+			_, err := app.Sessions.Issue(r.Context(), "ann")
+			return err
+		})
+	}, true},
 	"Issue is called before the session has the value …": {func(t *testing.T, app *testapp.App) error {
 		nameByAccount(app)
 		return inside(app, app.Browser(t), func(_ http.ResponseWriter, r *http.Request) error {
