@@ -14,9 +14,9 @@ import (
 	"github.com/alexedwards/scs/sqlite3store"
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
 )
 
 // The benchmarks compare with what scs's own stores take. Both work in turns, so that

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
 )
 
 // A call is a method at work for a user who has ten sessions at first.

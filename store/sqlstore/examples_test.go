@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
+	"github.com/revoke-sessions/revoke/internal/servertest"
 )
 
 // build compiles the example of that name.

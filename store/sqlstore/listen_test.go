@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/lib/pq"
 
+	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
 )
 
 type listen = func(ctx context.Context, channel string, heard func(payload string)) error

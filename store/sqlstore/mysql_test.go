@@ -6,9 +6,9 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 
+	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
 	"github.com/revoke-sessions/revoke/store/storetest"
 )
 

@@ -11,9 +11,9 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
 
+	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
 	"github.com/revoke-sessions/revoke/store/storetest"
 )
 

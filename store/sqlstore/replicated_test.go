@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
-	"github.com/revoke-sessions/revoke/store/sqlstore/internal/servertest"
 )
 
 // After a crash of the server no session is live whose revocation was answered, even

@@ -1,16 +1,12 @@
 package servertest
 
 import (
-	"context"
-	"database/sql"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
-
-	_ "github.com/go-sql-driver/mysql"
 )
 
 // A MariaDB is a server of one test's own, with its data in a directory of its own.
@@ -26,6 +22,10 @@ func StartMariaDB(t testing.TB) *MariaDB {
 	data := filepath.Join(dir, "data")
 	account.run(t, dir, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 
+	begin := filepath.Join(dir, "begin.sql")
+	if err := os.WriteFile(begin, []byte("create database "+database+";\n"), 0o644); err != nil {
+		t.Fatalf("servertest: %v", err)
+	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatalf("servertest: %v", err)
@@ -33,7 +33,7 @@ func StartMariaDB(t testing.TB) *MariaDB {
 	defer log.Close()
 	port := freePort(t)
 	cmd := account.command(server, "--no-defaults", "--datadir="+data, "--port="+port, "--bind-address=127.0.0.1",
-		"--socket="+filepath.Join(dir, "socket"), "--pid-file="+filepath.Join(dir, "pid"), "--max-connections=300", "--max-allowed-packet=64M")
+		"--socket="+filepath.Join(dir, "socket"), "--pid-file="+filepath.Join(dir, "pid"), "--max-connections=300", "--init-file="+begin, "--max-allowed-packet=64M")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("servertest: %v", err)
@@ -43,15 +43,13 @@ func StartMariaDB(t testing.TB) *MariaDB {
 		cmd.Wait()
 	})
 	m := &MariaDB{net.JoinHostPort("127.0.0.1", port)}
-	db, err := sql.Open("mysql", strings.TrimSuffix(MariaDSN(m.Addr), database))
-	if err != nil {
-		t.Fatalf("servertest: %v", err)
-	}
-	defer db.Close()
 	within(t, time.Minute, "mariadbd does not answer", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		_, err := db.ExecContext(ctx, "create database if not exists "+database)
+		conn, err := net.Dial("tcp", m.Addr)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = io.ReadFull(conn, make([]byte, 1)) // the server speaks first
 		return err
 	})
 	return m

@@ -1,16 +1,16 @@
 package servertest
 
 import (
-	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
 // A Postgres is a server of one test's own, with its data in a directory of its own.
@@ -51,11 +51,6 @@ func (p *Postgres) start(settings []string) {
 // Start starts a server that was killed, on the same port.
 func (p *Postgres) Start(settings ...string) {
 	p.t.Helper()
-	db, err := sql.Open("pgx", p.DSN())
-	if err != nil {
-		p.t.Fatalf("servertest: %v", err)
-	}
-	defer db.Close()
 	within(p.t, time.Minute, "postgres does not answer", func() error {
 		select {
 		case <-p.ended: // what is left of the one before has the memory, until it notices
@@ -65,15 +60,22 @@ func (p *Postgres) Start(settings ...string) {
 		if p.cmd == nil {
 			p.run(settings)
 		}
-		var dir string
-		if err := db.QueryRow("show data_directory").Scan(&dir); err != nil {
-			return err
-		}
-		if dir != p.data() {
-			return fmt.Errorf("another server has the port")
-		}
-		return nil
+		return p.ready()
 	})
+}
+
+// ready returns no error if the server takes connections. It writes into a file that
+// it does so.
+func (p *Postgres) ready() error {
+	text, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(string(text), "\n")
+	if len(lines) < 8 || lines[0] != strconv.Itoa(p.cmd.Process.Pid) || strings.TrimSpace(lines[7]) != "ready" {
+		return errors.New("it is not ready yet")
+	}
+	return nil
 }
 
 // run starts the program.
@@ -140,12 +142,5 @@ func (p *Postgres) Standby(name, by string) *Postgres {
 // Promote has a standby take over, and returns when it has.
 func (p *Postgres) Promote() {
 	p.t.Helper()
-	db, err := sql.Open("pgx", p.DSN())
-	if err != nil {
-		p.t.Fatalf("servertest: %v", err)
-	}
-	defer db.Close()
-	if _, err := db.Exec("select pg_promote(true, 60)"); err != nil {
-		p.t.Fatalf("servertest: promote: %v", err)
-	}
+	p.account.run(p.t, p.dir, filepath.Join(p.bin, "pg_ctl"), "promote", "-w", "-D", p.data())
 }
