@@ -12,6 +12,7 @@ import (
 
 	"github.com/revoke-sessions/revoke/internal/redistest"
 	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/internal/trial"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -128,15 +129,11 @@ func TestRevokedStaysRevokedOnACluster(t *testing.T) {
 		},
 	}
 	t.Cleanup(func() { cluster.Close() })
-	for i, way := range ways {
-		t.Run(way.name, func(t *testing.T) {
-			st := store.NewRedis(cluster)
-			st.Prefix, st.Replicas, st.Timeout = fmt.Sprintf("%d:", i), 1, 20*time.Second
-			tr := tryTracked(t, st)
-			way.run(tr)
-			if tr.opens() != "" {
-				t.Errorf("a revoked session came back: %s", way.story)
-			}
-		})
-	}
+	stores := 0
+	trial.Sessions().Run(t, func(t *testing.T, try func(*testing.T, store.Store)) {
+		stores++
+		st := store.NewRedis(cluster)
+		st.Prefix, st.Replicas, st.Timeout = fmt.Sprintf("%d:", stores), 1, 20*time.Second
+		try(t, st)
+	})
 }

@@ -3,46 +3,11 @@
 package ways
 
 import (
-	"context"
 	"testing"
 
-	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
-
-	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/internal/trial"
 )
 
 // TestPlainSCS puts plain scs through the same ways. It fails if scs closes one
 // that the README says is open.
-func TestPlainSCS(t *testing.T) {
-	for _, way := range ways {
-		t.Run(way.name, func(t *testing.T) {
-			sm, hooked := scs.New(), &hookedStore{MemStore: memstore.NewWithCleanupInterval(0)}
-			sm.Store = hooked
-			tr := try(t, testapp.Over(sm, nil))
-			tr.end = func(_ context.Context, token string) { hooked.Delete(token) }
-			tr.find = func(then func()) { hooked.afterFind = then }
-			way.run(tr)
-			if tr.opens() == "" {
-				t.Errorf("with plain scs the session did not come back: %s", way.story)
-			} else {
-				t.Logf("with plain scs the session comes back: %s", way.story)
-			}
-		})
-	}
-}
-
-// A hookedStore is scs's own store, in which a test can act after the next look-up.
-type hookedStore struct {
-	*memstore.MemStore
-	afterFind func()
-}
-
-func (h *hookedStore) Find(token string) ([]byte, bool, error) {
-	b, found, err := h.MemStore.Find(token)
-	if then := h.afterFind; then != nil {
-		h.afterFind = nil
-		then()
-	}
-	return b, found, err
-}
+func TestPlainSCS(t *testing.T) { trial.PlainSCS(t) }

@@ -1,213 +1,20 @@
 package ways
 
 import (
-	"errors"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
-
-	"github.com/revoke-sessions/revoke"
 	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/internal/trial"
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// A tokenWay is a way by which the session of a client that keeps its token itself would
-// come back. It returns all tokens that were ever issued.
-type tokenWay struct {
-	name  string
-	story string
-	run   func(t *testing.T, app *testapp.App, st store.Store) (tokens []string)
-}
+// TestRevokedTokensStayRevoked shows that R16 and R17 are closed.
+func TestRevokedTokensStayRevoked(t *testing.T) { trial.Tokens().Run(t, testapp.EachStore) }
 
-var tokenWays = []tokenWay{
-	{"R16/issues", "a request in flight issues a token from its session", inFlightByToken(func(app *testapp.App, r *http.Request) string {
-		token, _ := app.Sessions.Issue(r.Context(), "ann")
-		return token
-	})},
-	{"R16/issues by cookie", "a request in flight with a cookie issues a token", func(t *testing.T, app *testapp.App, _ store.Store) []string {
-		return inFlight(t, app, app.SignedIn(t, "ann"), func(r *http.Request) string {
-			token, _ := app.Sessions.Issue(r.Context(), "ann")
-			return token
-		})
-	}},
-	{"R16/signs in", "a request in flight checked the password and then issues a token", func(t *testing.T, app *testapp.App, _ store.Store) []string {
-		return inFlight(t, app, app.Browser(t), func(r *http.Request) string {
-			if _, err := app.Sessions.RevokeAll(elsewhere, "ann"); err != nil { // the password was changed
-				t.Error(err)
-			}
-			token, _ := app.Sessions.Issue(r.Context(), "ann")
-			return token
-		})
-	}},
-	{"R16/exchanges", "a request in flight exchanges its token", inFlightByToken(func(app *testapp.App, r *http.Request) string {
-		token, _ := app.Sessions.Rotate(r.Context())
-		return token
-	})},
-	{"R16/refreshes", "a token endpoint has read a token and looks it up", func(t *testing.T, app *testapp.App, st store.Store) []string {
-		phone, token := app.Issued(t, "ann")
-		next := phone.Post("/rotate").Body
-		tap := testapp.NewTap(st)
-		other := revoke.New(scs.New(), tap) // another node
-		tap.AfterNext("Find", func() { end(t, app) })
-		_, after, _ := other.Refresh(httptest.NewRequest("POST", "/token", nil), next) // accepts, and is overtaken
-		return []string{token, next, after}
-	}},
-	{"R16/mints", "a request in flight mints a token that names its session", inFlightByToken(func(app *testapp.App, r *http.Request) string {
-		current, _ := app.Sessions.Current(r.Context())
-		return "minted:" + app.Sessions.SID(current)
-	})},
-	{"R16/writes", "a request in flight with a token changes its data and renews", inFlightByToken(func(app *testapp.App, r *http.Request) string {
-		app.SCS.RenewToken(r.Context())
-		app.SCS.Put(r.Context(), "cart", "book")
-		return ""
-	})},
-	{"R17", "a rotation that was offered before is accepted", func(t *testing.T, app *testapp.App, _ store.Store) []string {
-		phone, token := app.Issued(t, "ann")
-		next := phone.Post("/rotate").Body
-		end(t, app)
-		app.With(t, next).Get("/me")
-		return []string{token, next}
-	}},
-	{"R17/accepting", "a rotation is being accepted", func(t *testing.T, app *testapp.App, st store.Store) []string {
-		phone, token := app.Issued(t, "ann")
-		next := phone.Post("/rotate").Body
-		tap := testapp.NewTap(st)
-		node := testapp.New(t, tap).TakeTokens()
-		tap.AfterNext("Find", func() { end(t, app) })
-		if node.With(t, next).Opens() {
-			t.Error("the request that was overtaken is let in")
-		}
-		return []string{token, next}
-	}},
-	{"R17/accepted", "a rotation was accepted and the session ended by the token before", func(t *testing.T, app *testapp.App, _ store.Store) []string {
-		phone, token := app.Issued(t, "ann")
-		next := phone.Post("/rotate").Body
-		app.Sessions.ReuseGrace = time.Nanosecond
-		if !app.With(t, next).Opens() {
-			t.Fatal("not accepted")
-		}
-		time.Sleep(time.Millisecond)
-		phone.Get("/me") // reuse: it ends the session
-		return []string{token, next}
-	}},
-}
-
-// end ends the sessions of ann, as from a list that shows them.
-func end(t *testing.T, app *testapp.App) {
-	for _, session := range app.List(t, "ann") {
-		if err := app.Sessions.Revoke(elsewhere, "ann", session.ID); err != nil {
-			t.Errorf("revoke: %v", err)
-		}
-	}
-}
-
-func inFlightByToken(act func(app *testapp.App, r *http.Request) (token string)) func(*testing.T, *testapp.App, store.Store) []string {
-	return func(t *testing.T, app *testapp.App, _ store.Store) []string {
-		phone, token := app.Issued(t, "ann")
-		next := phone.Post("/rotate").Body
-		return append(inFlight(t, app, phone, func(r *http.Request) string { return act(app, r) }), token, next)
-	}
-}
-
-// inFlight ends ann's sessions while a request is in its handler, which then acts.
-func inFlight(t *testing.T, app *testapp.App, b *testapp.Browser, act func(*http.Request) (token string)) []string {
-	var token string
-	app.Handle("POST /act", func(_ http.ResponseWriter, r *http.Request) {
-		end(t, app)
-		token = act(r)
-	})
-	b.Post("/act")
-	return []string{token}
-}
-
-// TestRevokedTokensStayRevoked shows that each of these ways is closed.
-func TestRevokedTokensStayRevoked(t *testing.T) {
-	for _, way := range tokenWays {
-		t.Run(way.name, func(t *testing.T) {
-			testapp.EachStore(t, func(t *testing.T, st store.Store) {
-				app := testapp.New(t, st).TakeTokens()
-				app.Sessions.Authenticate = minted
-				for _, token := range way.run(t, app, st) {
-					if token != "" && app.With(t, token).Opens() {
-						t.Errorf("a revoked session came back: %s", way.story)
-					}
-				}
-				if left := app.List(t, "ann"); len(left) != 0 {
-					t.Errorf("sessions left after %s: %v", way.story, left)
-				}
-			})
-		})
-	}
-}
-
-// minted stands for a package whose signed tokens name a session.
-func minted(r *http.Request) (userID, sid string, err error) {
-	sid, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer minted:")
-	if !ok {
-		return "", "", revoke.ErrUnauthenticated
-	}
-	return "ann", sid, nil
-}
-
-// TestRevokedStaysRevokedUnderLeases is R18: another process says yes from memory. Its
-// answers end before the revocation is answered, by whatever call the session ends.
-func TestRevokedStaysRevokedUnderLeases(t *testing.T) {
-	const lease = 200 * time.Millisecond
-	for name, end := range map[string]func(m *revoke.Manager, id string) error{
-		"Revoke":         func(m *revoke.Manager, id string) error { return m.Revoke(elsewhere, "ann", id) },
-		"RevokeAll":      func(m *revoke.Manager, _ string) error { _, err := m.RevokeAll(elsewhere, "ann"); return err },
-		"RevokeEveryone": func(m *revoke.Manager, _ string) error { return m.RevokeEveryone(elsewhere) },
-		"eviction": func(m *revoke.Manager, _ string) error {
-			m.MaxPerUser = 1
-			_, err := m.Issue(elsewhere, "ann")
-			return err
-		},
-	} {
-		t.Run("R18/"+name, func(t *testing.T) {
-			testapp.EachStore(t, func(t *testing.T, st store.Store) {
-				app := testapp.New(t, store.Lease(st, lease)).TakeTokens()
-				service := testapp.New(t, store.Lease(st, lease)) // another process
-				service.Sessions.Authenticate = minted
-				app.Issued(t, "ann")
-				session := app.List(t, "ann")[0]
-				token := "minted:" + app.Sessions.SID(session)
-				live := revoke.LiveIn(store.Lease(st, lease)) // a third
-				stop, stopped := make(chan struct{}), make(chan struct{})
-				go func() { // asks all the time, so that there is always a fresh lease
-					defer close(stopped)
-					for {
-						select {
-						case <-stop:
-							return
-						default:
-							service.With(t, token).Send("GET", "/me")
-							_ = live(elsewhere, app.Sessions.SID(session))
-						}
-					}
-				}()
-				if !service.With(t, token).Opens() {
-					t.Error("the token opens nothing while its session is live")
-				}
-				if err := end(app.Sessions, session.ID); err != nil {
-					t.Error(err)
-				}
-				if service.With(t, token).Opens() {
-					t.Error("another process says yes after the answer")
-				}
-				if err := live(elsewhere, app.Sessions.SID(session)); !errors.Is(err, revoke.ErrUnauthenticated) {
-					t.Errorf("after the answer: %v", err)
-				}
-				close(stop)
-				<-stopped
-			})
-		})
-	}
-}
+// TestRevokedStaysRevokedUnderLeases shows that R18 is.
+func TestRevokedStaysRevokedUnderLeases(t *testing.T) { trial.Leases().Run(t, testapp.EachStore) }
 
 // TestLeaseIsAsLongAsItIs shows R18 on the clock of the test: a yes is given until the
 // lease ends, and a revocation is answered after that.
@@ -216,11 +23,16 @@ func TestLeaseIsAsLongAsItIs(t *testing.T) {
 		st := store.NewMemory()
 		app := testapp.InBubble(store.Lease(st, time.Second)).TakeTokens()
 		service := testapp.InBubble(store.Lease(st, time.Second))
-		service.Sessions.Authenticate = minted
+		service.Sessions.Authenticate = testapp.Minted
 		_, own := app.Issued(t, "ann")
-		token := "minted:" + app.Sessions.SID(app.List(t, "ann")[0])
+		token := testapp.Mint(app.Sessions, app.List(t, "ann")[0])
 		service.With(t, token).Get("/me")
-		go end(t, app)
+		session := app.List(t, "ann")[0]
+		go func() {
+			if err := app.Sessions.Revoke(t.Context(), "ann", session.ID); err != nil {
+				t.Error(err)
+			}
+		}()
 		synctest.Wait()
 		time.Sleep(time.Second / 2)
 		if !service.With(t, token).Opens() {

@@ -1,21 +1,40 @@
-package ways
+package trial
 
 import (
 	"context"
 	"net/http"
+	"slices"
+	"testing"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// A way is one of the ways in which a session that was ended comes back.
-type way struct {
+// Sessions returns R1 to R15, but for R12, which is a replica that is promoted.
+func Sessions() (all Ways) {
+	for _, way := range slices.Concat(alsoInPlainSCS, onlyHere) {
+		all = append(all, Way{way.name, way.story, func(t *testing.T, st store.Store) {
+			tr := overRevoke(t, st)
+			way.run(tr)
+			if tr.opens() != "" {
+				t.Errorf("a revoked session came back: %s", way.story)
+			}
+			if left := tr.app.List(t, "ann"); len(left) != 0 {
+				t.Errorf("sessions left after %s: %v", way.story, left)
+			}
+		}})
+	}
+	return all
+}
+
+// A sessionWay ends a user's session while somebody is about to bring it back.
+type sessionWay struct {
 	name  string
 	story string
 	run   func(*trial)
 }
 
-var ways = []way{
+var alsoInPlainSCS = []sessionWay{
 	{"R1", "a request in flight changes its data and commits", func(tr *trial) {
 		token := tr.signIn()
 		finish := tr.inFlight(token, func(_ http.ResponseWriter, r *http.Request) { tr.app.SCS.Put(r.Context(), "cart", "book") })
@@ -130,7 +149,7 @@ var ways = []way{
 
 // onlyHere are the ways that plain scs has no need of: it has no other sessions than
 // its own, no RevokeAll, and no tombstones.
-var onlyHere = []way{
+var onlyHere = []sessionWay{
 	{"R13", "a session from before revoke came is used again, or is just being adopted", func(tr *trial) {
 		dormant, adopted, adopting := tr.signInBefore(), tr.signInBefore(), tr.signInBefore()
 		finish := tr.inFlight(adopted, func(_ http.ResponseWriter, r *http.Request) { tr.app.SCS.Put(r.Context(), "cart", "book") })

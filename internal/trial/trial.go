@@ -1,12 +1,16 @@
-package ways
+package trial
 
 import (
 	"context"
 	"net/http"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/revoke-sessions/revoke/internal/testapp"
+	"github.com/revoke-sessions/revoke/store"
 )
 
 // A trial is an application with one user, over revoke or over plain scs, in which
@@ -31,8 +35,26 @@ type trial struct {
 // elsewhere is the context of a caller who is in no request.
 var elsewhere = context.Background()
 
-// try serves an application for a way to be tried in.
-func try(t *testing.T, app *testapp.App) *trial {
+// overRevoke serves an application over revoke, in which a session is ended by its id.
+func overRevoke(t *testing.T, st store.Store) *trial {
+	tap := testapp.NewTap(st)
+	app := testapp.Over(scs.New(), tap)
+	app.Sessions.TouchInterval = 0                      // every request touches
+	app.Sessions.AdoptUntil = time.Now().Add(time.Hour) // also under encryption
+	tr := serve(t, app)
+	tr.tap = tap
+	tr.find = func(then func()) { tap.AfterNext("Find", then) }
+	tr.end = func(ctx context.Context, token string) {
+		id := app.BrowserWith(t, token).ID()
+		if err := app.Sessions.Revoke(ctx, "ann", id); err != nil {
+			t.Errorf("revoke: %v", err)
+		}
+	}
+	return tr
+}
+
+// serve serves an application for a way to be tried in.
+func serve(t *testing.T, app *testapp.App) *trial {
 	tr := &trial{t: t, app: app, entered: make(chan struct{}, 2), release: make(chan struct{})}
 	app.Handle("POST /act", func(w http.ResponseWriter, r *http.Request) { tr.act(w, r) })
 	handler := app.Handler
