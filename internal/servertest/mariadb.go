@@ -15,8 +15,8 @@ type MariaDB struct{ Addr string }
 // StartMariaDB starts a server that ends with the test.
 func StartMariaDB(t testing.TB) *MariaDB {
 	t.Helper()
-	server := find(t, "mariadbd", "/usr/sbin/mariadbd", "/usr/libexec/mariadbd")
-	install := find(t, "mariadb-install-db")
+	server := Find(t, "mariadbd", "/usr/sbin/mariadbd", "/usr/libexec/mariadbd")
+	install := Find(t, "mariadb-install-db")
 	account := accountOf(t, "mysql")
 	dir := account.dir(t)
 	data := filepath.Join(dir, "data")

@@ -30,7 +30,7 @@ type Postgres struct {
 // its configuration file, each as "name=value".
 func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
-	p := &Postgres{t: t, bin: filepath.Dir(find(t, "/usr/lib/postgresql/*/bin/initdb", "/usr/local/pgsql/bin/initdb", "initdb"))}
+	p := &Postgres{t: t, bin: filepath.Dir(Find(t, "/usr/lib/postgresql/*/bin/initdb", "/usr/local/pgsql/bin/initdb", "initdb"))}
 	p.account = accountOf(t, "postgres")
 	p.dir = p.account.dir(t)
 	p.account.run(t, p.dir, filepath.Join(p.bin, "initdb"), "-D", p.data(), "-U", "postgres", "-A", "trust", "-N", "--locale=C", "-E", "UTF8")

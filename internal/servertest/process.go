@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// find returns where a program is. If it is not installed the test is skipped, and
-// fails with REVOKE_REAL=1 in the environment.
-func find(t testing.TB, patterns ...string) string {
+// Find returns where a program is that has one of these names or paths. If it is not
+// installed the test is skipped, and fails with REVOKE_REAL=1 in the environment.
+func Find(t testing.TB, patterns ...string) (path string) {
 	t.Helper()
 	for _, pattern := range patterns {
 		if path, err := exec.LookPath(pattern); err == nil {
@@ -25,11 +25,18 @@ func find(t testing.TB, patterns ...string) string {
 			return found[len(found)-1]
 		}
 	}
-	if os.Getenv("REVOKE_REAL") == "1" {
-		t.Fatalf("servertest: REVOKE_REAL is set, but %s is not installed", patterns[0])
-	}
-	t.Skipf("servertest: needs %s, which is not installed", patterns[0])
+	Missing(t, patterns[0]+", which is not installed")
 	return ""
+}
+
+// Missing skips a test that needs something, and fails it with REVOKE_REAL=1 in the
+// environment.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("REVOKE_REAL") == "1" {
+		t.Fatalf("servertest: REVOKE_REAL is set, and the test needs %s", what)
+	}
+	t.Skipf("servertest: needs %s", what)
 }
 
 // An account is whom a server runs as: servers refuse to run as root.
