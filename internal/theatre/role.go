@@ -1,4 +1,4 @@
-package interleaving
+package theatre
 
 // requests are what can be under way in a session, the laptop's.
 var requests = []role{

@@ -1,4 +1,4 @@
-package interleaving
+package theatre
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package interleaving
+package theatre
 
 import (
 	"testing"
@@ -6,10 +6,9 @@ import (
 	"github.com/revoke-sessions/revoke/internal/interleave"
 )
 
-// TestInterleavingOfPlainSCS shows that the enumeration finds a session that
-// comes back: over plain scs, where to revoke is to delete its tokens from the
+// PlainSCS shows that the enumeration finds a session that comes back: over plain scs, where to revoke is to delete its tokens from the
 // store, each of these ways is open.
-func TestInterleavingOfPlainSCS(t *testing.T) {
+func PlainSCS(t *testing.T) {
 	var shortest *interleave.Failure
 	for _, way := range []struct {
 		name    string

@@ -1,4 +1,4 @@
-package interleaving
+package theatre
 
 import (
 	"context"
@@ -27,6 +27,7 @@ type stage struct {
 	sessions *revoke.Manager // nil over plain scs
 	handler  http.Handler
 	plain    *node                                 // of plain scs, over the same visitors' store
+	fresh    func() store.Store                    // returns an empty store
 	spoil    func(*scene, store.Store) store.Store // gives the store a defect; may be nil
 	store    steppedStore
 	visitors steppedVisitors
@@ -76,9 +77,9 @@ func (b browser) String() string {
 const ann, bob = "ann", "bob"
 
 // newStage returns an application over revoke.
-func newStage(t *testing.T, how setting, spoil func(*scene, store.Store) store.Store) *stage {
+func newStage(t *testing.T, how setting, fresh func() store.Store, spoil func(*scene, store.Store) store.Store) *stage {
 	s := newEmptyStage(how)
-	s.spoil = spoil
+	s.fresh, s.spoil = fresh, spoil
 	s.sessions = revoke.New(s.sm, &s.store)
 	s.sessions.TouchInterval, s.sessions.MaxPerUser, s.sessions.Limiter = how.touchInterval, how.maxPerUser, nil
 	s.sessions.Logger = slog.New(slog.DiscardHandler)
@@ -93,9 +94,12 @@ func newStage(t *testing.T, how setting, spoil func(*scene, store.Store) store.S
 	return s
 }
 
+func inMemory() store.Store { return store.NewMemory() }
+
 // newPlainStage returns the same application over plain scs.
 func newPlainStage(t *testing.T, how setting) *stage {
 	s := newEmptyStage(how)
+	s.fresh = inMemory
 	s.handler = s.sm.LoadAndSave(http.HandlerFunc(serveExchange))
 	s.open(t)
 	return s
@@ -116,8 +120,8 @@ func newSessionManager(how setting) *scs.SessionManager {
 
 // open signs everybody in, and keeps what is then stored.
 func (s *stage) open(t *testing.T) {
-	memory, visitors := store.NewMemory(), memstore.NewWithCleanupInterval(0)
-	s.store.Store, s.visitors.MemStore = memory, visitors
+	sessions, visitors := s.fresh(), memstore.NewWithCleanupInterval(0)
+	s.store.Store, s.visitors.MemStore = sessions, visitors
 
 	opening := &scene{stage: s}
 	opening.send("the opening", attic, toSignInAs(ann), s.plain != nil)
@@ -130,7 +134,7 @@ func (s *stage) open(t *testing.T) {
 	s.opening.operations = nil
 	for _, c := range opening.issued {
 		if user, id, ok := tokenParts(c.cookie); ok {
-			r, err := memory.Find(context.Background(), user, id)
+			r, err := sessions.Find(context.Background(), user, id)
 			opening.wrong = errors.Join(opening.wrong, err)
 			s.records = append(s.records, r)
 		}
@@ -145,9 +149,9 @@ func (s *stage) open(t *testing.T) {
 // play returns the program in which all roles of a cast are played at once.
 func (s *stage) play(cast []role) interleave.Program {
 	return func(r *interleave.Run) func() error {
-		memory, visitors := store.NewMemory(), memstore.NewWithCleanupInterval(0)
+		sessions, visitors := s.fresh(), memstore.NewWithCleanupInterval(0)
 		for _, record := range s.records {
-			if _, err := memory.Create(context.Background(), record, store.Limit{}); err != nil {
+			if _, err := sessions.Create(context.Background(), record, store.Limit{}); err != nil {
 				panic(err)
 			}
 		}
@@ -158,9 +162,9 @@ func (s *stage) play(cast []role) interleave.Program {
 			stage: s, playing: true, jars: s.opening.jars,
 			signIns: slices.Clone(s.opening.signIns), issued: slices.Clone(s.opening.issued),
 		}
-		s.scene, s.run, s.store.Store, s.visitors.MemStore = sc, r, memory, visitors
+		s.scene, s.run, s.store.Store, s.visitors.MemStore = sc, r, sessions, visitors
 		if s.setting.forgets {
-			s.store.Store = newForgetfulStore(memory)
+			s.store.Store = newForgetfulStore(sessions)
 		}
 		s.store.Store = &everyoneInTwoSteps{Store: s.store.Store, sc: sc}
 		if s.spoil != nil {

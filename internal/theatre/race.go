@@ -1,5 +1,5 @@
 //go:build race
 
-package interleaving
+package theatre
 
 func init() { raceDetector = true }

@@ -1,4 +1,4 @@
-package interleaving
+package theatre
 
 import (
 	"context"
@@ -148,9 +148,9 @@ func byOffered(does string) bool {
 	return true
 }
 
-// TestEveryInterleavingOfTokens runs any two requests of a client, alone and beside the
+// EveryOfTokens runs any two requests of a client, alone and beside the
 // owner who revokes, in every order in which the calls of the store can be made.
-func TestEveryInterleavingOfTokens(t *testing.T) {
+func EveryOfTokens(t *testing.T) {
 	sm := scs.New()
 	sm.Store = memstore.NewWithCleanupInterval(0)
 	s := &tokenStage{stage: new(stage), sm: sm}

@@ -1,4 +1,4 @@
-package interleaving
+package theatre
 
 import (
 	"context"
@@ -9,16 +9,15 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// TestInterleavingFindsDefects shows that the enumeration rejects each of these
-// stores, and tells why.
-func TestInterleavingFindsDefects(t *testing.T) {
+// FindDefects shows that the enumeration rejects each of these stores, and tells why.
+func FindDefects(t *testing.T) {
 	if raceDetector {
 		t.Skip("takes long under the race detector, and needs none")
 	}
 	for _, defect := range defects {
 		t.Run(defect.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, defect.setting, defect.spoilStore)
+			s := newStage(t, defect.setting, inMemory, defect.spoilStore)
 			orders := 0
 			for _, p := range programs {
 				if !slices.Contains(p.settings, defect.setting) {
