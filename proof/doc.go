@@ -1,8 +1,8 @@
 // Package proof puts revoke to the test as it is deployed: several server
-// processes over one real Redis, and clients that speak HTTP.
+// processes over one real Redis, PostgreSQL or SQLite, and clients that speak HTTP.
 //
 // Its tests check that what the clients saw is linearizable; the command soak
-// keeps the servers at full speed for as long as it is told.
+// keeps the servers at full speed over Redis for as long as it is told.
 //
 // The folder leases attacks the answers from memory of package store, as a service gives
 // them that takes access tokens, with two processes of which one is stopped.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,23 +26,22 @@ func TestMain(m *testing.M) {
 // usersAtOnce is how many users' histories are made at the same time.
 const usersAtOnce = 4
 
-// A deployment is two server processes over one Redis, each with a proxy between.
+// A deployment is two server processes over one store.
 type deployment struct {
-	redis   *redistest.Server
-	proxies []*redistest.Proxy
 	servers []*site.Process
 	client  *site.Client
-	users   int
 }
 
-func deploy(t *testing.T, defect string) *deployment {
+// users is how many users there have been, so that no two deployments share one.
+var users atomic.Int64
+
+// deploy starts the processes, each with what it reaches the store by.
+func deploy(t *testing.T, defect string, places ...site.Place) *deployment {
 	t.Helper()
-	d := &deployment{redis: redistest.Start(t), client: site.NewClient()}
-	d.redis.NeedReal(t)
+	d := &deployment{client: site.NewClient()}
 	t.Cleanup(d.client.Close)
-	for range 2 {
-		proxy := redistest.NewProxy(t, d.redis)
-		server, err := site.Start(site.Config{Redis: proxy.Addr, Defect: defect})
+	for _, place := range places {
+		server, err := site.Start(site.Config{Store: place, Defect: defect})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,9 +51,22 @@ func deploy(t *testing.T, defect string) *deployment {
 				t.Errorf("a server said:\n%s", text)
 			}
 		})
-		d.proxies, d.servers = append(d.proxies, proxy), append(d.servers, server)
+		d.servers = append(d.servers, server)
 	}
 	return d
+}
+
+// deployOverRedis puts a proxy between each process and one Redis.
+func deployOverRedis(t *testing.T, defect string) (*deployment, *redistest.Server, []*redistest.Proxy) {
+	t.Helper()
+	redis := redistest.Start(t)
+	redis.NeedReal(t)
+	proxies := []*redistest.Proxy{redistest.NewProxy(t, redis), redistest.NewProxy(t, redis)}
+	var places []site.Place
+	for _, p := range proxies {
+		places = append(places, site.Place{Kind: site.Redis, Address: p.Addr})
+	}
+	return deploy(t, defect, places...), redis, proxies
 }
 
 // run makes histories of some users at the same time.
@@ -65,8 +78,7 @@ func (d *deployment) run(hangUp bool) []*history {
 	histories := make([]*history, usersAtOnce)
 	var wg sync.WaitGroup
 	for i := range histories {
-		d.users++
-		h := newHistory(fmt.Sprintf("user%d", d.users), urls, d.client, hangUp)
+		h := newHistory(fmt.Sprintf("user%d", users.Add(1)), urls, d.client, hangUp)
 		histories[i] = h
 		wg.Go(h.run)
 	}
@@ -138,13 +150,14 @@ func (d *deployment) expectLinearizable(t *testing.T, lasting time.Duration, han
 }
 
 func TestSessionsAreLinearizable(t *testing.T) {
-	deploy(t, "").expectLinearizable(t, 5*time.Second, false)
+	d, _, _ := deployOverRedis(t, "")
+	d.expectLinearizable(t, 5*time.Second, false)
 }
 
 // What was under way when a connection broke may have been carried out or not,
 // then or later; everything that was answered must fit.
 func TestSessionsAreLinearizableUnderFaults(t *testing.T) {
-	d := deploy(t, "")
+	d, redis, proxies := deployOverRedis(t, "")
 	over, done := make(chan struct{}), make(chan struct{})
 	defer func() {
 		close(over)
@@ -153,7 +166,7 @@ func TestSessionsAreLinearizableUnderFaults(t *testing.T) {
 	go func() {
 		defer close(done)
 		for {
-			p := d.proxies[rand.IntN(len(d.proxies))]
+			p := proxies[rand.IntN(len(proxies))]
 			lasting := time.Duration(rand.IntN(12)) * time.Millisecond
 			switch rand.IntN(6) {
 			case 0:
@@ -165,7 +178,7 @@ func TestSessionsAreLinearizableUnderFaults(t *testing.T) {
 			case 3:
 				p.Stall()
 			default:
-				d.redis.Do("SCRIPT", "FLUSH")
+				redis.Do("SCRIPT", "FLUSH")
 			}
 			time.Sleep(lasting)
 			p.Heal()
@@ -183,24 +196,30 @@ func TestSessionsAreLinearizableUnderFaults(t *testing.T) {
 func TestDefectsAreFound(t *testing.T) {
 	for defect, what := range site.Defects {
 		t.Run(defect, func(t *testing.T) {
-			d := deploy(t, defect)
-			for start := time.Now(); time.Since(start) < 15*time.Second; {
-				for _, h := range d.run(false) {
-					result, info := h.check(10 * time.Second)
-					if result != porcupine.Illegal {
-						continue
-					}
-					path := h.picture(t, artifacts(t, false), info)
-					html, err := os.ReadFile(path)
-					if err != nil || !strings.Contains(string(html), "sign in as") || !strings.Contains(string(html), "</html>") {
-						t.Errorf("%s shows no history: %v, %d bytes", path, err, len(html))
-					}
-					t.Logf("%s: found after %v, in a history of %d operations; drawn in %s, %d bytes",
-						what, time.Since(start).Round(time.Millisecond), len(h.operations), path, len(html))
-					return
-				}
-			}
-			t.Errorf("not found: %s", what)
+			d, _, _ := deployOverRedis(t, defect)
+			d.expectDefect(t, what)
 		})
 	}
+}
+
+// expectDefect makes histories until one is not linearizable.
+func (d *deployment) expectDefect(t *testing.T, what string) {
+	t.Helper()
+	for start := time.Now(); time.Since(start) < 15*time.Second; {
+		for _, h := range d.run(false) {
+			result, info := h.check(10 * time.Second)
+			if result != porcupine.Illegal {
+				continue
+			}
+			path := h.picture(t, artifacts(t, false), info)
+			html, err := os.ReadFile(path)
+			if err != nil || !strings.Contains(string(html), "sign in as") || !strings.Contains(string(html), "</html>") {
+				t.Errorf("%s shows no history: %v, %d bytes", path, err, len(html))
+			}
+			t.Logf("%s: found after %v, in a history of %d operations; drawn in %s, %d bytes",
+				what, time.Since(start).Round(time.Millisecond), len(h.operations), path, len(html))
+			return
+		}
+	}
+	t.Errorf("not found: %s", what)
 }

@@ -45,7 +45,7 @@ func runDeployment(c config) (*report, error) {
 	defer redis.remove()
 	d := &deployment{soak: &soak{config: c, redis: redis, client: site.NewClient(), figures: newFigures()}, nodes: make([]node, 2)}
 	for i := range d.nodes {
-		server, err := site.Start(site.Config{Redis: redis.address, TouchEvery: time.Second, Defect: c.defect, Plain: true})
+		server, err := site.Start(site.Config{Store: site.Place{Kind: site.Redis, Address: redis.address}, TouchEvery: time.Second, Defect: c.defect, Plain: true})
 		if err != nil {
 			return nil, err
 		}

@@ -56,7 +56,7 @@ func run(c config) (*report, error) {
 	defer redis.remove()
 	s := &soak{config: c, redis: redis, client: site.NewClient(), figures: newFigures()}
 	for range 2 {
-		server, err := site.Start(site.Config{Redis: redis.address, TouchEvery: time.Second, Defect: c.defect})
+		server, err := site.Start(site.Config{Store: site.Place{Kind: site.Redis, Address: redis.address}, TouchEvery: time.Second, Defect: c.defect})
 		if err != nil {
 			return nil, err
 		}

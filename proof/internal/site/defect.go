@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gomodule/redigo/redis"
-
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -23,12 +21,13 @@ var Defects = map[string]string{
 	"unused":   "the use of a new token is not noted, so that the one before goes on opening the session",
 }
 
-func withDefect(name string, st store.Store, pool *redis.Pool) (store.Store, error) {
+func withDefect(name string, b *backend) (store.Store, error) {
+	st := b.sessions
 	switch name {
 	case "":
 		return st, nil
 	case "recreate":
-		return recreating{st, pool}, nil
+		return recreating{st, b.erase}, nil
 	case "miss":
 		return missing{st}, nil
 	case "stepwise":
@@ -45,7 +44,7 @@ func withDefect(name string, st store.Store, pool *redis.Pool) (store.Store, err
 
 type recreating struct {
 	store.Store
-	pool *redis.Pool
+	erase func(user, id string) error
 }
 
 func (s recreating) Update(ctx context.Context, r store.Record, was store.Hash) error {
@@ -53,9 +52,7 @@ func (s recreating) Update(ctx context.Context, r store.Record, was store.Hash) 
 	if !errors.Is(err, store.ErrRevoked) {
 		return err
 	}
-	conn := s.pool.Get()
-	defer conn.Close()
-	if _, err := conn.Do("HDEL", "revoke:"+r.User, "t:"+r.ID); err != nil {
+	if err := s.erase(r.User, r.ID); err != nil {
 		return err
 	}
 	_, err = s.Store.Create(ctx, r, store.Limit{})

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-
-	"github.com/gomodule/redigo/redis"
 )
 
 // Holdings is what a process holds that it could leak.
@@ -14,20 +12,20 @@ type Holdings struct {
 	Goroutines int    `json:"goroutines"`
 	Files      int    `json:"files"` // open descriptors, sockets included
 	Heap       uint64 `json:"heap"`  // bytes in use after a collection
-	Conns      int    `json:"conns"` // of its pool to Redis
+	Conns      int    `json:"conns"` // of its pool
 	Idle       int    `json:"idle"`  // of those, in the pool
 }
 
-func holdings(pool *redis.Pool) Holdings {
+func holdings(b *backend) Holdings {
 	runtime.GC()
 	runtime.GC() // the second frees what only finalizers and pools kept
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	files, _ := os.ReadDir("/proc/self/fd") // where there is none, none are counted
-	stats := pool.Stats()
+	open, idle := b.conns()
 	return Holdings{
 		Goroutines: runtime.NumGoroutine(), Files: len(files), Heap: m.HeapAlloc,
-		Conns: stats.ActiveCount, Idle: stats.IdleCount,
+		Conns: open, Idle: idle,
 	}
 }
 

@@ -3,16 +3,14 @@ package site
 import (
 	"net/http"
 
-	"github.com/alexedwards/scs/redisstore"
 	"github.com/alexedwards/scs/v2"
-	"github.com/gomodule/redigo/redis"
 )
 
 // plainHandler returns the application as it was before revoke came: POST /login,
 // POST /write and GET /me.
-func plainHandler(pool *redis.Pool) http.Handler {
+func plainHandler(visitors scs.Store) http.Handler {
 	sm := scs.New()
-	sm.Store = redisstore.New(pool)
+	sm.Store = visitors
 	mux := http.NewServeMux()
 	handle := func(pattern string, do func(r *http.Request)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -29,14 +27,14 @@ func plainHandler(pool *redis.Pool) http.Handler {
 	handle("POST /write", func(r *http.Request) { sm.Put(r.Context(), "value", r.FormValue("value")) })
 	outer := http.NewServeMux()
 	outer.Handle("/", sm.LoadAndSave(mux))
-	outer.Handle("POST /login", plainLogin(pool))
+	outer.Handle("POST /login", plainLogin(visitors))
 	return outer
 }
 
 // plainLogin signs in as a node does that runs scs without revoke.
-func plainLogin(pool *redis.Pool) http.Handler {
+func plainLogin(visitors scs.Store) http.Handler {
 	sm := scs.New()
-	sm.Store = redisstore.New(pool)
+	sm.Store = visitors
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, err := sm.Load(r.Context(), "")
 		if err != nil {

@@ -5,24 +5,20 @@ package site
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/alexedwards/scs/redisstore"
 	"github.com/alexedwards/scs/v2"
-	"github.com/gomodule/redigo/redis"
 
 	"github.com/revoke-sessions/revoke"
-	"github.com/revoke-sessions/revoke/store"
 )
 
 // A Config says how a process serves.
 type Config struct {
 	Listen     string        // host:port; port 0 picks one
-	Redis      string        // host:port
+	Store      Place         // of its sessions, and of its visitors'
 	TouchEvery time.Duration // Manager.TouchInterval
 	Defect     string        // of the store; see Defects
 	Plain      bool          // serve with scs alone, as before revoke came
@@ -48,16 +44,19 @@ const apiPath = "/api/auth/sessions"
 // With the parameter delay, in microseconds, a handler waits with the session in
 // hand, as one does that has work to do.
 func handler(c Config) (http.Handler, error) {
-	pool := newPool(c.Redis)
-	if c.Plain {
-		return plainHandler(pool), nil
+	b, err := c.Store.open()
+	if err != nil {
+		return nil, err
 	}
-	st, err := withDefect(c.Defect, store.NewRedis(pool), pool)
+	if c.Plain {
+		return plainHandler(b.visitors), nil
+	}
+	st, err := withDefect(c.Defect, b)
 	if err != nil {
 		return nil, err
 	}
 	sm := scs.New()
-	sm.Store = redisstore.New(pool)
+	sm.Store = b.visitors
 	sessions := revoke.New(sm, noting{st})
 	sessions.MaxPerUser = 0
 	sessions.TouchInterval = c.TouchEvery
@@ -123,9 +122,9 @@ func handler(c Config) (http.Handler, error) {
 
 	outer := http.NewServeMux()
 	outer.Handle("/", withOutcome(sessions.Track(mux)))
-	outer.Handle("POST /plain/login", plainLogin(pool))
+	outer.Handle("POST /plain/login", plainLogin(b.visitors))
 	outer.HandleFunc("GET /debug", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, holdings(pool))
+		writeJSON(w, http.StatusOK, holdings(b))
 	})
 	return outer, nil
 }
@@ -165,27 +164,4 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // what fails here is the client's connection
-}
-
-// newPool returns a pool that is sure of a connection before it hands it out,
-// unless it was in use a moment ago: after a restart of Redis no request is lost
-// to a connection that lay idle.
-func newPool(address string) *redis.Pool {
-	return &redis.Pool{
-		MaxIdle:     32,
-		IdleTimeout: time.Minute,
-		Dial: func() (redis.Conn, error) {
-			return redis.Dial("tcp", address, redis.DialConnectTimeout(time.Second),
-				redis.DialReadTimeout(2*time.Second), redis.DialWriteTimeout(2*time.Second))
-		},
-		TestOnBorrow: func(conn redis.Conn, since time.Time) error {
-			if time.Since(since) < 200*time.Millisecond {
-				return nil
-			}
-			if _, err := conn.Do("PING"); err != nil {
-				return fmt.Errorf("site: idle connection: %w", err)
-			}
-			return nil
-		},
-	}
 }
