@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +31,9 @@ func testHTTP(t *testing.T, st store.Store, visitors scs.Store) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
+	mux.HandleFunc("/others", func(w http.ResponseWriter, r *http.Request) {
+		must(sessions.RevokeOthers(r.Context()))
+	})
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		entered <- struct{}{}
 		<-release
@@ -55,10 +59,28 @@ func testHTTP(t *testing.T, st store.Store, visitors scs.Store) {
 		}
 		return resp.StatusCode, issued
 	}
+	signInElsewhere := func(user string) (token string) {
+		_, token = get("/login?user="+user, "")
+		return token
+	}
 	ends := map[string]func(user, id string) error{
 		"Revoke":    func(user, id string) error { return sessions.Revoke(t.Context(), user, id) },
 		"RevokeAll": func(user, id string) error { return ignore(sessions.RevokeAll(t.Context(), user)) },
 		"Everyone":  func(user, id string) error { return sessions.RevokeEveryone(t.Context()) },
+		"RevokeOthers": func(user, id string) error {
+			status, _ := get("/others", signInElsewhere(user))
+			if status != http.StatusOK {
+				return fmt.Errorf("RevokeOthers: %d", status)
+			}
+			return nil
+		},
+		"Eviction": func(user, id string) error {
+			before := sessions.MaxPerUser
+			sessions.MaxPerUser = 1
+			signInElsewhere(user)
+			sessions.MaxPerUser = before
+			return nil
+		},
 	}
 	for name, end := range ends {
 		for _, then := range []string{"write", "renew"} {

@@ -33,6 +33,11 @@ func TestMariaDB(t *testing.T) {
 			storetest.Run(t, func() store.Store { return st })
 		})
 	}
+	t.Run("Encrypted", func(t *testing.T) {
+		long(t)
+		st := migrated(t, open(t, "mysql", dsn), sqlstore.MySQL)
+		storetest.Run(t, func() store.Store { return encrypted(struct{ store.Store }{st}) })
+	})
 	const interpolate = "?interpolateParams=true"
 	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.MySQL, "mysql", dsn+interpolate) })
 	t.Run("Held", func(t *testing.T) { testHeld(t, sqlstore.MySQL, open(t, "mysql", dsn)) })

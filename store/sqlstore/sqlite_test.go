@@ -40,8 +40,10 @@ func TestSQLite(t *testing.T) {
 
 func TestSQLiteEncrypted(t *testing.T) {
 	long(t)
-	st := migrated(t, open(t, "sqlite", filepath.Join(t.TempDir(), "db")), sqlstore.SQLite)
-	storetest.Run(t, func() store.Store { return encrypted(st) })
+	eachSQLite(t, func(t *testing.T, driver, file string) {
+		st := migrated(t, open(t, driver, file), sqlstore.SQLite)
+		storetest.Run(t, func() store.Store { return encrypted(st) })
+	})
 }
 
 // Two processes share a file, each with pools of its own.
