@@ -102,6 +102,29 @@ func TestCommandsExist(t *testing.T) {
 	}
 }
 
+// TestBadges shows that what the badges tell is there.
+func TestBadges(t *testing.T) {
+	readme := read(t, "README.md")
+	for badge, fact := range map[string][2]string{
+		"actions/workflows/ci.yml/badge.svg":                     {".github/workflows/ci.yml", "name: ci\n"},
+		"badge/license-MIT-":                                     {"LICENSE", "MIT License\n"},
+		"github/go-mod/go-version/revoke-sessions/revoke":        {"go.mod", "\ngo 1."},
+		"pkg.go.dev/badge/github.com/revoke-sessions/revoke.svg": {"go.mod", "module github.com/revoke-sessions/revoke\n"},
+	} {
+		if !strings.Contains(readme, badge) || !strings.Contains(read(t, fact[0]), fact[1]) {
+			t.Errorf("the badge %s, or in %s %q, is missing", badge, fact[0], fact[1])
+		}
+	}
+	if n := strings.Count(readme, "[!["); n != 4 {
+		t.Errorf("%d badges", n)
+	}
+	_, version, _ := strings.Cut(read(t, "go.mod"), "\ngo ")
+	version, _, _ = strings.Cut(version, "\n")
+	if !strings.Contains(readme, "| Go | "+version+" or later |") {
+		t.Errorf("README.md does not say Go %s", version)
+	}
+}
+
 // TestREADMEIsShort holds the README to what one reads at a go.
 func TestREADMEIsShort(t *testing.T) {
 	if n := strings.Count(read(t, "README.md"), "\n"); n > 200 {
