@@ -227,7 +227,7 @@ func (s *request) noteProof(ctx context.Context, at membership, proved time.Time
 	return s.m.sessions.Update(ctx, record, record.Secret)
 }
 
-// Require answers requests that have no session with 401, and has next serve the others
+// Require answers 401 to requests that have no session, and passes the others to next,
 // under Track.
 func (m *Manager) Require(next http.Handler) http.Handler {
 	return m.Track(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -256,14 +256,16 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
 	p.Write(w)
 }
 
-// Open opens the session of a call that has no response of HTTP, and is not under Track:
-// a gRPC call, or the first message on a socket. Of r it looks at the headers and at
+// Open opens the session of a call that has no HTTP response and is not under Track: a
+// gRPC call, or the first message on a socket. It reads the headers of r and its
 // RemoteAddr. It takes bearer tokens, and no cookies.
 //
-// The context that it returns is for Current, List, Revoke, RevokeOthers, Rotate and
-// Watch, and for scs to read the session's data: what is put there is saved by
-// [scs.SessionManager.Commit] only. Without a session the error is the one of
-// [Manager.Err]; any other means that nobody knows.
+// Pass the context that it returns to Current, List, Revoke, RevokeOthers, Rotate and
+// Watch, and to scs to read the session's data. What you put there is saved only if you
+// call [scs.SessionManager.Commit].
+//
+// If there is no session, the error is the one of [Manager.Err]. On any other error,
+// nobody knows.
 func (m *Manager) Open(r *http.Request) (context.Context, error) {
 	ctx := r.Context()
 	if m.request(ctx) != nil {
@@ -288,18 +290,18 @@ func (m *Manager) Open(r *http.Request) (context.Context, error) {
 	return s.ctx, m.Err(s.ctx)
 }
 
-// SID names a session to [Manager.Live]: its user key and its id. An access token that
-// is minted from a session carries it as its claim sid. It opens nothing.
+// SID returns the name of a session for [Manager.Live]: its user key and its id. An
+// access token that is minted from a session has it as its claim sid. It opens nothing.
 func (m *Manager) SID(s Session) string { return m.userKey(s.UserID) + "." + s.ID }
 
-// Live asks whether the session that a SID names is live. It returns nil if it is, a
-// [*RevokedError] if it was revoked, and [ErrUnauthenticated] if there is none, which a
-// malformed sid counts as. Any other error means that nobody knows. Over a store of
-// [store.Lease] it may answer from memory.
+// Live says whether the session that a SID names is live. It returns nil if it is, a
+// [*RevokedError] if it was revoked, and [ErrUnauthenticated] if there is none or sid is
+// malformed. On any other error, nobody knows. Over a store of [store.Lease] it may answer
+// from memory.
 func (m *Manager) Live(ctx context.Context, sid string) error { return LiveIn(m.sessions)(ctx, sid) }
 
-// LiveIn returns [Manager.Live] for who has the store alone, as a server that verifies
-// access tokens.
+// LiveIn is [Manager.Live] for a server that has the store but no Manager, such as one
+// that verifies access tokens.
 func LiveIn(st store.Store) func(ctx context.Context, sid string) error {
 	return func(ctx context.Context, sid string) error {
 		user, id, ok := parseSID(sid)

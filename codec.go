@@ -9,15 +9,13 @@ import (
 	"github.com/revoke-sessions/revoke/internal/codec"
 )
 
-// Codec is an [scs.Codec] that writes session data as CBOR. It is many times
-// faster than [scs.GobCodec], whose data it also reads, and deterministic, so
-// that whether a session has changed can be asked of its bytes. [New] installs
-// it for signed-in sessions; with scs alone, set sm.Codec = revoke.Codec{}. It is
-// safe for concurrent use.
+// Codec is an [scs.Codec] that writes session data as CBOR. It is many times faster than
+// [scs.GobCodec], and reads what GobCodec has written. It is deterministic: equal bytes
+// mean that a session has not changed. New installs it for signed-in sessions. With scs
+// alone, set sm.Codec = revoke.Codec{}. It is safe for concurrent use.
 //
-// Every value comes back with the Go type that it went in with. What Encode
-// writes is one array, in the core deterministic encoding of RFC 8949, section
-// 4.2.1:
+// Every value comes back with the Go type that it went in with. What Encode writes is one
+// array, in the core deterministic encoding of RFC 8949, section 4.2.1:
 //
 //	[1, deadline, {key: value, ...}]
 //
@@ -34,28 +32,29 @@ import (
 //	                        them big-endian; -1<<31 as the last means UTC itself
 //	["gob", byte string]    any other type, as encoding/gob writes an interface
 //
-// Gob data is told from it by its first byte, which no CBOR array starts with.
-// A program that still has GobCodec cannot read what Codec writes.
+// Codec knows gob data by its first byte, which no CBOR array starts with. A program
+// that still has GobCodec cannot read what Codec writes.
 //
-// Equal values give equal bytes. The exception is a value that goes through gob:
-// gob writes maps in any order and numbers types as each process meets them, so
-// that equal values can give other bytes, though never other values equal ones.
+// Equal values give equal bytes, unless a value goes through gob: gob writes maps in any
+// order, and numbers types as each process meets them. So equal values of such types can
+// give different bytes. Different values never give equal bytes.
 //
-// What does not come back: the payload of a NaN, a time's monotonic reading, the
-// name of its zone (its offset does), and what gob leaves out of the types that
-// go through it, pointers among them. A string or key that is not valid UTF-8 is
-// written as text all the same, which other decoders may refuse.
+// These do not come back: the payload of a NaN; a time's monotonic reading and the name of
+// its zone (its offset does); and what gob leaves out of the types that go through it,
+// pointers among them. If a string or a key is not valid UTF-8, it is written as text all
+// the same, and other decoders may refuse it.
 //
-// Decode trusts nothing. Data that is malformed, of another version, followed by
-// more, has a key twice or nests gob deeper than 10,000 values is an error and never
-// a panic. What Decode allocates is at most a small multiple of the data's length,
-// whatever the data claims to hold, other than by a registered type's GobDecode.
+// Decode trusts nothing. It returns an error, and never panics, if data is malformed or of
+// another version, has more behind its end, has a key twice, or nests gob deeper than
+// 10,000 values. What Decode allocates is at most a small multiple of the data's length,
+// whatever the data claims to hold. Only the GobDecode of a registered type can allocate
+// more.
 type Codec struct{}
 
 var _ scs.Codec = Codec{}
 
-// Encode returns the data of a session as bytes. It fails as encoding/gob does,
-// on a type that is not registered with [gob.Register] for one.
+// Encode returns the data of a session as bytes. It fails if encoding/gob does: on a type
+// that is not registered with [gob.Register], for example.
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	data, err := codec.Encode(deadline, values)
 	if err != nil {

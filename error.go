@@ -9,7 +9,7 @@ import (
 )
 
 // Errors, to be tested with [errors.Is]. Any other error means that the store
-// failed, and claims nothing about the outcome.
+// failed, and that the outcome is not known.
 var (
 	// ErrNotFound stands for an unknown, expired, malformed or revoked id, and
 	// for somebody else's.
@@ -31,8 +31,8 @@ var (
 	// done. It is from [Manager.Guard].
 	ErrCrossOrigin = errors.New("cross-origin request")
 
-	// ErrMisconfigured means a mistake in the program, which trying again does not
-	// mend. The error's text names the mistake, and the log has it too.
+	// ErrMisconfigured means that the program has a mistake. Trying again does not
+	// help. The error's text names the mistake, and so does the log.
 	ErrMisconfigured = errors.New("misconfigured")
 )
 

@@ -19,16 +19,16 @@ import (
 type Event struct {
 	Kind      Kind
 	Time      time.Time  // UTC
-	UserID    string     // whose session; empty where it is not known
-	SessionID string     // the session it happened to, where it is one
-	ActorID   string     // the session that did it, if one did
+	UserID    string     // whose session; empty if it is not known
+	SessionID string     // the session it happened to; empty if it is not about one
+	ActorID   string     // the session that did it; empty if none did
 	IP        netip.Addr // of the request at hand
 	UserAgent string     // of the request at hand
 	Outcome   string     // "success", "denied" or "failure"
-	Reason    string     // one of the Reason constants, where there is one
+	Reason    string     // one of the Reason constants; empty if there is none
 	Count     int        // how many sessions began or ended, or were seen
 	Token     bool       // the session it happened to is an app's: see Session.Token
-	Err       error      // what failed, where something did
+	Err       error      // what failed; nil if nothing did
 }
 
 // A Kind says what an Event is about.
@@ -36,37 +36,38 @@ type Kind string
 
 // The kinds of events.
 const (
-	SignedIn           Kind = "signed_in"
-	Adopted            Kind = "adopted" // signed in before revoke came
-	Renewed            Kind = "renewed"
-	LoggedOut          Kind = "logged_out"
-	Revoked            Kind = "revoked"
-	RevokedOthers      Kind = "revoked_others"
-	RevokedAll         Kind = "revoked_all"
-	RevokedEveryone    Kind = "revoked_everyone"
-	Evicted            Kind = "evicted"              // by MaxPerUser
+	SignedIn           Kind = "signed_in"            // a session began
+	Adopted            Kind = "adopted"              // a session from before revoke came was taken over
+	Renewed            Kind = "renewed"              // a session has a new token
+	LoggedOut          Kind = "logged_out"           // a user signed out of their own session
+	Revoked            Kind = "revoked"              // one session was ended from elsewhere
+	RevokedOthers      Kind = "revoked_others"       // all other sessions of a user were ended
+	RevokedAll         Kind = "revoked_all"          // all sessions of a user were ended
+	RevokedEveryone    Kind = "revoked_everyone"     // all sessions of all users were ended
+	Evicted            Kind = "evicted"              // a session ended because of MaxPerUser
 	Refused            Kind = "refused"              // the id is unknown, or somebody else's
 	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site; once a minute for each session or network
-	RateLimited        Kind = "rate_limited"         // once until a request is let through again
-	StepUpRefused      Kind = "step_up_refused"      // by Authorize
-	SignInRefused      Kind = "sign_in_refused"      // all was revoked after it had begun, or its session
-	RevokedTokenUsed   Kind = "revoked_token_used"   // by its holder; once of a session and a network, and of few networks
-	AddressChanged     Kind = "address_changed"
-	TokenReused        Kind = "token_reused" // one from before, when the next had been used for ReuseGrace
-	Undecodable        Kind = "undecodable"  // stored data that cannot be read, or was tampered with; once of a session and a network, and of few networks
-	StoreFailed        Kind = "store_failed"
-	Suspicious         Kind = "suspicious" // a pattern in other events: see Burst
+	RateLimited        Kind = "rate_limited"         // the Limiter refused; once until it lets a request through again
+	StepUpRefused      Kind = "step_up_refused"      // Authorize refused
+	SignInRefused      Kind = "sign_in_refused"      // the user's sessions, or the one of the request, were revoked while it signed in
+	RevokedTokenUsed   Kind = "revoked_token_used"   // the token of a revoked session was used; once for each session and network, of at most four networks
+	AddressChanged     Kind = "address_changed"      // a session was used from another network
+	TokenReused        Kind = "token_reused"         // an old token was used, more than ReuseGrace after the next one was
+	Undecodable        Kind = "undecodable"          // stored data cannot be read, or was tampered with; once for each session and network, of at most four networks
+	StoreFailed        Kind = "store_failed"         // a store failed: see Err
+	Suspicious         Kind = "suspicious"           // a pattern in other events: see Reason, and Burst
 )
 
-// Why a session was revoked: what its tombstone says, and its holder is told.
+// Reasons for which a session was revoked, as the store keeps them and a
+// [RevokedError] tells them.
 const (
-	ReasonLoggedOut     = "logged_out"
-	ReasonRevoked       = "revoked"
-	ReasonRevokedOthers = "revoked_others"
-	ReasonRevokedAll    = "revoked_all"
-	ReasonEvicted       = store.Evicted
-	ReasonMerged        = "merged"       // into another session, by MergeSession
-	ReasonReused        = "token_reused" // somebody has an old copy of its token
+	ReasonLoggedOut     = "logged_out"     // the user signed out of it
+	ReasonRevoked       = "revoked"        // Revoke
+	ReasonRevokedOthers = "revoked_others" // RevokeOthers
+	ReasonRevokedAll    = "revoked_all"    // RevokeAll
+	ReasonEvicted       = store.Evicted    // MaxPerUser
+	ReasonMerged        = "merged"         // MergeSession moved it into another session
+	ReasonReused        = "token_reused"   // somebody has an old copy of its token
 )
 
 var levels = map[Kind]slog.Level{

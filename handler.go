@@ -14,7 +14,7 @@ import (
 )
 
 // Mount registers [Manager.Handler] on mux under prefix, with and without a
-// trailing slash, so that mux redirects no request.
+// trailing slash. So mux redirects no request.
 func (m *Manager) Mount(mux *http.ServeMux, prefix string) {
 	prefix = strings.TrimSuffix(prefix, "/")
 	h := m.Handler(prefix)
@@ -28,11 +28,11 @@ func (m *Manager) Mount(mux *http.ServeMux, prefix string) {
 //	DELETE prefix/{id}   revokes one of them
 //	DELETE prefix        revokes all but the current one
 //
-// An empty id is one that does not exist: DELETE prefix/ answers 404, under
+// An empty id is one that does not exist: the answer to DELETE prefix/ is 404, under
 // http.StripPrefix too. Only at the root of a server is "/" the prefix itself.
 //
-// It must run under Track. Each request must pass [Manager.Guard], and each error
-// is answered as a [Problem].
+// It must run under Track. Each request must pass [Manager.Guard]. Each error is
+// answered as a [Problem].
 func (m *Manager) Handler(prefix string) http.Handler {
 	prefix = strings.TrimSuffix(prefix, "/")
 	list, revoke, others := m.ListHandler(), m.RevokeHandler(), m.RevokeOthersHandler()
@@ -67,9 +67,9 @@ func isRoot(r *http.Request) bool {
 // perList is how many sessions one answer lists.
 const perList = 100
 
-// ListHandler answers GET with the caller's sessions, the current one first: a hundred,
-// and a link to the next hundred, page=2, if there are more. A page that is not a number
-// is the first; one past the end is empty.
+// ListHandler answers GET with the caller's sessions, the current one first. An answer has
+// at most a hundred. If there are more, it has a link to the next hundred, page=2. If the
+// page in the query is not a number, it is the first. A page past the end is empty.
 func (m *Manager) ListHandler() http.Handler {
 	return m.guarded([]string{"GET", "HEAD"}, m.Guard, func(w http.ResponseWriter, r *http.Request) error {
 		_, userID := m.current(r.Context())
@@ -97,9 +97,10 @@ func (m *Manager) ListHandler() http.Handler {
 	})
 }
 
-// RevokeHandler answers DELETE by revoking one session of the caller's. Its id is
-// the request's path value "id", or else the last segment of the path: many
-// routers set no path values. To revoke one's own session is to sign out.
+// RevokeHandler answers DELETE by revoking one session of the caller's. The id is the
+// request's path value "id". If there is none, as with many routers, it is the last
+// segment of the path. If it is the id of the caller's own session, the caller is signed
+// out.
 func (m *Manager) RevokeHandler() http.Handler {
 	guard := func(r *http.Request) error {
 		if id := sessionID(r); id != "" && id == m.actorID(r.Context()) {
@@ -200,26 +201,29 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body []byt
 	_, _ = w.Write(append(body, '\n')) // what fails here is the client's connection
 }
 
-// Guard says whether a request may list or revoke sessions: nil if it may. Ask
-// it first in a handler of your own, as the API and the page do:
+// Guard says whether a request may list or revoke sessions: nil if it may. In a handler
+// of your own, call it first, as the API and the page do:
 //
 //	if err := sessions.Guard(r); err != nil {
 //		revoke.ProblemOf(err).Write(w)
 //		return
 //	}
 //
-// If the method is neither GET nor HEAD, Guard wants the request to be of the
-// same origin ([ErrCrossOrigin]) and then within the Limiter's bounds
-// ([*RateLimitedError]), at which it counts. So call Guard once a request. In the
-// end, and for every method, it wants a live session, as [Manager.Err] does.
+// Guard checks three things, in this order:
+//
+//   - The request comes from the same origin ([ErrCrossOrigin]), unless its method is
+//     GET or HEAD.
+//   - It is within the bounds of the Limiter ([*RateLimitedError]), unless its method is
+//     GET or HEAD. Each call counts there, so call Guard once a request.
+//   - It has a live session. If not, the error is the one of [Manager.Err].
 //
 // The order matters. A request from another site must not use up the user's
 // limit, and a flood of requests without a session must meet the limit.
 //
-// To sign oneself out is not limited: see [Manager.GuardLogout].
+// Signing oneself out is not limited: see [Manager.GuardLogout].
 //
-// Guard does not ask Authorize: [Manager.Revoke] and [Manager.RevokeOthers] do,
-// which know what is to end. Outside of Track it returns [ErrMisconfigured].
+// Guard does not call Authorize. [Manager.Revoke] and [Manager.RevokeOthers] do, because
+// they know what is to end. Outside of Track, Guard returns [ErrMisconfigured].
 func (m *Manager) Guard(r *http.Request) error { return m.guard(r, m.limit) }
 
 // GuardLogout is Guard for a request that ends its own session and no other: it

@@ -11,19 +11,21 @@ import (
 )
 
 // Issue signs the user in as Login does, for a client that keeps its token itself: a
-// mobile app, a command-line tool, another server. It returns the token, which the
-// client sends as "Authorization: Bearer <token>" from then on: see [Manager.Bearer].
-// The session is created at once, and no cookie is set.
+// mobile app, a command-line tool, another server. It returns the token. From then on
+// the client sends it as "Authorization: Bearer <token>": see [Manager.Bearer]. The
+// session is created at once, and no cookie is set.
 //
-// A request without a session goes on as one of the new session: what its handler puts
-// into the scs data, before and after, is saved with it. From a request that has a
-// session, as to pair a command-line tool, the new session is a separate one with no
-// data but its user; if the request's session was revoked meanwhile, Issue ends the new
-// one again and returns the error of [Manager.Err]. Outside of Track the sign-in begins
-// when Issue is called, and the session has no client until it is used.
+//   - A request without a session becomes one of the new session. What its handler puts
+//     into the scs data, before or after, is saved with the session.
+//   - If the request has a session, as when a browser pairs a command-line tool, the new
+//     session is a separate one, with no data but its user. If the request's session was
+//     revoked meanwhile, Issue ends the new one and returns the error of [Manager.Err].
+//   - Outside of Track, the sign-in begins when Issue is called. The session has no
+//     address and no user agent until it is used.
 //
-// A sign-in that began before all of the user's sessions were revoked is refused with a
-// [*RevokedError]. Any other error means that the store failed, or is [ErrMisconfigured].
+// If all of the user's sessions were revoked after the sign-in began, it is refused with
+// a [*RevokedError]. Any other error is [ErrMisconfigured], or means that the store
+// failed.
 func (m *Manager) Issue(ctx context.Context, userID string) (token string, err error) {
 	if userID == "" {
 		return "", errors.New("revoke: issue: empty user ID")
@@ -158,15 +160,15 @@ func (m *Manager) create(ctx context.Context, userID string, began, deadline tim
 	return record, t.String(), nil
 }
 
-// Rotate returns the token that follows the one of the request, for the client to keep
-// in its place. It writes nothing, and however often it is asked it returns the same
-// token. With the first use of that token the one before ends. So a client that loses an
-// answer asks again, and one that keeps the new token before it uses it is never signed
-// out by a rotation.
+// Rotate returns the token that follows the one of the request. The client keeps it in
+// the old one's place. Rotate writes nothing, and returns the same token each time. The
+// first use of that token ends the old one.
 //
-// A token that has just followed another is its own successor for [Manager.ReuseGrace].
+// So if a client loses an answer, it asks again. If it keeps the new token before it uses
+// it, no rotation signs it out. If a token has just followed another, it is its own
+// successor for [Manager.ReuseGrace].
 //
-// The request has to come with a token of Issue. If it has no session, the error is the
+// The request must come with a token of Issue. If it has no session, the error is the
 // one of [Manager.Err].
 func (m *Manager) Rotate(ctx context.Context) (string, error) {
 	record, _ := m.current(ctx)
@@ -192,14 +194,14 @@ func (m *Manager) following(t token, record store.Record) string {
 	return t.String()
 }
 
-// Refresh opens the session of a token of Issue that did not come in the Authorization
-// header but in the body, say, of a request to a token endpoint. It notes the use by the
-// client of r, and returns the session and the token that follows, as Rotate does.
+// Refresh is Rotate for a token of Issue that came in the body of a request, as at a token
+// endpoint, and not in the Authorization header. It notes that the client of r has used
+// the session. It returns the session and the token that follows.
 //
-// It counts at the Limiter, by session, and by the client's network if the token opens
-// nothing. The error is a [*RevokedError] if the session was revoked, [ErrUnauthenticated]
-// if the token opens nothing, and a [*RateLimitedError] if it is one too many. Any other
-// means that nobody knows.
+// Each call counts at the Limiter: by session, or by the client's network if the token
+// opens nothing. The error is a [*RevokedError] if the session was revoked,
+// [ErrUnauthenticated] if the token opens nothing, and a [*RateLimitedError] if there were
+// too many calls. On any other error, nobody knows whether the session is live.
 func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, error) {
 	s := &request{m: m, http: r}
 	ctx := r.Context()

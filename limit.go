@@ -13,8 +13,9 @@ import (
 	"github.com/revoke-sessions/revoke/internal/recent"
 )
 
-// A Limiter bounds how often requests may change anything, by key: a session's, or
-// that of the network of a client who is not signed in, which is hashed.
+// A Limiter bounds how often requests may change anything. It counts by key: that of a
+// session, or of the network of a client who is not signed in. Keys of networks are
+// hashed.
 type Limiter interface {
 	// Allow counts a request under key. It returns zero if the request is within
 	// the limit, and otherwise how long to wait before the next.

@@ -23,100 +23,98 @@ import (
 // A Manager tracks the signed-in sessions of an [scs.SessionManager], so that
 // users can list and end them.
 //
-// Its fields are to be set before it serves requests. Its methods are safe for
-// concurrent use.
+// With plain scs, a session that was deleted can come back: a request that was under
+// way writes its copy of it again. A Manager keeps signed-in sessions in a
+// [store.Store], and each of its writes has a condition: the session must still be
+// live under the token that the writer had read. The store checks that in the same
+// atomic step.
+//
+// Make one with [New], and set its fields before it serves requests. Its methods are
+// safe for concurrent use.
 type Manager struct {
-	// UserIDKey is the key of the scs value that says who is signed in: a
-	// string, an integer, a [fmt.Stringer], or bytes, as a slice or an array. A
-	// session is signed in exactly as long as its data has such a value that is not
-	// empty and not the zero value of its type. New sets it to "userID".
+	// UserIDKey is the key of the scs value that says who is signed in. A session is
+	// signed in as long as its data has such a value that is not empty and not the zero
+	// value of its type. New sets UserIDKey to "userID".
 	//
-	// Elsewhere a user ID is the text of that value: String of a Stringer, the digits of
-	// an integer, a slice of bytes as it is, and an array of bytes in hexadecimal. So 7
-	// and "7" are the same user.
+	// The value is a string, an integer, a [fmt.Stringer], or bytes, as a slice or an
+	// array. Elsewhere a user ID is the text of that value: String of a Stringer, the
+	// digits of an integer, a slice of bytes as it is, and an array of bytes in
+	// hexadecimal. So 7 and "7" are the same user.
 	//
-	// Two managers over one store are told apart by it and by the name of their
-	// cookies; [Manager.RevokeEveryone] ends the sessions of both.
+	// Two managers can share a store if their UserIDKey or the names of their cookies
+	// differ. [Manager.RevokeEveryone] ends the sessions of both.
 	UserIDKey string
 
-	// UserID, if not nil, says in the place of UserIDKey who is signed in: for a user
-	// ID that is inside a struct, in JSON, or elsewhere. It is called with a function
+	// UserID, if not nil, says who is signed in, in the place of UserIDKey. Set it if
+	// the user ID is inside a struct, in JSON, or elsewhere. It is called with a function
 	// that returns the session's value for a key, and returns "" for nobody. Put the
 	// value into the session before you call Login: Login then puts nothing, and
-	// returns an error unless UserID names that user.
+	// returns an error if UserID does not name that user.
 	UserID func(get func(key string) any) string
 
-	// AdoptUntil ends the time in which sessions from before revoke came are taken
-	// over. Set it to when the last node of plain scs is gone and their sessions have
+	// AdoptUntil is when sessions from before revoke came are no longer taken over. Set
+	// it to a time at which the last node of plain scs is gone and its sessions have
 	// expired. Until then visitors' sessions are stored as plain scs reads them, which
-	// is slower. Zero means no end; but over a store that encrypts, see
-	// [store.Encrypt], zero means that none are taken over: whoever can write to the
-	// visitors' store could sign anyone in.
+	// is slower. Zero means no end.
+	//
+	// There is one exception: over a store that encrypts, see [store.Encrypt], zero means
+	// that none are taken over. Otherwise whoever can write to the visitors' store could
+	// sign anyone in.
 	AdoptUntil time.Time
 
-	// MaxPerUser limits how many sessions a user can have at once: a sign-in
-	// beyond it evicts the least recently seen. Zero means no limit. New sets it
-	// to 100.
-	MaxPerUser int
-
-	// TouchInterval is how often the time of last use is written, at the most; the
-	// first use from another network is written at once. Under
-	// [scs.SessionManager.IdleTimeout] a session ends between IdleTimeout and
-	// IdleTimeout + TouchInterval after its last use, never before; of
-	// TouchInterval at most half the IdleTimeout counts. New sets it to one
-	// minute; zero means every request.
-	TouchInterval time.Duration
-
-	// ClientIP says which address a request came from. Nil stands for the
-	// peer's address: headers such as X-Forwarded-For are believed from nobody.
-	// Behind a proxy, set it to a function that knows the proxy.
+	// ClientIP says which address a request came from. If nil, it is the address of
+	// the connection's peer, and headers such as X-Forwarded-For are ignored. Behind a
+	// proxy, set ClientIP to a function that knows the proxy.
 	ClientIP func(*http.Request) netip.Addr
 
-	// Device describes a user agent in a few words, as "Firefox on Linux". Nil
-	// stands for [Device].
-	Device func(userAgent string) string
+	// Logger takes the audit log. If nil, it is [slog.Default].
+	Logger *slog.Logger
 
-	// Describe, if not nil, adds up to 8 labels to a session from a request that
-	// uses it, as {"place": "Lisbon"}: they are stored with it, and shown in lists
-	// with the address. It is asked when the session is written, at most once a
-	// request.
-	Describe func(*http.Request) map[string]string
+	// OnEvent, if not nil, is called with each event after it was logged. The calls
+	// come from one goroutine at a time, never from that of a request. Suspicious
+	// events go first.
+	//
+	// While OnEvent blocks, up to 1,024 Suspicious events and 1,024 others wait for it.
+	// More are dropped, and their number is logged. A panic in OnEvent is logged. If
+	// events still wait when the process exits, they are lost, unless FlushEvents was
+	// called; the audit log has them.
+	OnEvent func(Event)
 
-	// Bearer has Track take the tokens of [Manager.Issue] in an Authorization header,
-	// as "Bearer <token>" (RFC 6750). Such a header alone counts, also if its token
-	// opens nothing: the cookie is not read, set or cleared.
-	Bearer bool
+	// Burst is how many revocations by one user are too many, or refusals on how many
+	// ids: more raise a Suspicious event. The zero value means more than 5 in 10 minutes.
+	Burst Burst
 
-	// Authenticate, if not nil, knows the bearer tokens that Issue has not made, as JSON
-	// Web Tokens. It returns the user ID and the [Manager.SID] of the session that the
-	// token of a request names, and [ErrUnauthenticated] if there is none; any
-	// other error means that nobody knows, and is answered with 503. Whether that session
-	// is live is asked after it. The request has the session without its data: scs has
-	// the user ID, as a string, and nothing that is put there is saved.
-	Authenticate func(*http.Request) (userID, sid string, err error)
+	// MaxPerUser limits how many sessions a user can have at once. A sign-in
+	// beyond it evicts the session that was seen longest ago. Zero means no limit. New
+	// sets it to 100.
+	MaxPerUser int
 
-	// ReuseGrace is for how long after the first use of a token of [Manager.Rotate] the
-	// one before may still be on its way: it opens nothing any more, and that is no
-	// alarm. After that its use raises TokenReused and ends the session, as somebody has
-	// an old copy of it. The use of any other from before does so at once: Rotate offers
-	// no two within this time. Zero stands for one minute. If it is negative, the alarm is
-	// raised at once, and the session goes on.
-	ReuseGrace time.Duration
+	// TouchInterval is how often, at most, the time of last use is written. The first
+	// use from another network is written at once. Zero means at every request. New sets
+	// it to one minute.
+	//
+	// Under [scs.SessionManager.IdleTimeout] a session ends between IdleTimeout and
+	// IdleTimeout + TouchInterval after its last use, never before. If TouchInterval is
+	// more than half the IdleTimeout, that half takes its place.
+	TouchInterval time.Duration
 
-	// CrossOrigin guards the handlers that revoke. Nil stands for the zero
-	// [http.CrossOriginProtection], which trusts no other origin.
-	CrossOrigin *http.CrossOriginProtection
+	// Authorize, if not nil, is called before a session ends others of its user
+	// by Revoke or RevokeOthers. If it returns an error, nothing ends: see [RecentLogin]
+	// and [Seasoned].
+	Authorize func(context.Context, Action) error
 
-	// Anonymize keeps of an address only its /24, or the /48 of an IPv6 one: in
-	// the store, in lists, and in events.
-	Anonymize bool
+	// Confirm makes the API ask before it revokes all others: the answer to a request
+	// without ?confirm=true is how many sessions would end.
+	Confirm bool
 
-	// Limiter bounds how often a session, or the network of a client who is not
-	// signed in, may ask for a revocation: so whoever else has a session of a user
-	// does not use up the user's own. To sign oneself out is never limited. It is
-	// asked once a request, before anything else is done. Refresh asks it too, under
-	// keys of its own. Nil means no limit. New
-	// sets it to NewLimiter(10, time.Minute).
+	// Limiter bounds how often a session may ask for a revocation, or the network of a
+	// client who is not signed in. It counts by session, so nobody who has another
+	// session of a user can use up that user's own limit. Signing oneself out is never
+	// limited.
+	//
+	// It is called once a request, before anything is done. Refresh calls it too,
+	// under keys of its own. Nil means no limit. New sets it to
+	// NewLimiter(10, time.Minute).
 	Limiter Limiter
 
 	// LimiterFailsClosed refuses requests while the Limiter fails. By default
@@ -124,29 +122,50 @@ type Manager struct {
 	// able to sign out.
 	LimiterFailsClosed bool
 
-	// Authorize, if not nil, is asked before a session ends others of its user
-	// by Revoke or RevokeOthers. An error refuses: see RecentLogin and Seasoned.
-	Authorize func(context.Context, Action) error
+	// CrossOrigin guards the handlers that revoke. If nil, it is the zero
+	// [http.CrossOriginProtection], which trusts no other origin.
+	CrossOrigin *http.CrossOriginProtection
 
-	// Confirm makes the API ask before it revokes all others: a request without
-	// ?confirm=true is told how many sessions would end.
-	Confirm bool
+	// Anonymize cuts addresses to their /24, or /48 if they are IPv6, before they are
+	// stored, listed or logged.
+	Anonymize bool
 
-	// Logger takes the audit log. Nil stands for [slog.Default].
-	Logger *slog.Logger
+	// Device describes a user agent in a few words, as "Firefox on Linux". If nil, it
+	// is the function [Device].
+	Device func(userAgent string) string
 
-	// OnEvent, if not nil, is called with each event after it was logged, from
-	// one goroutine at a time and none of a request. Suspicious events go first.
-	// While it blocks, up to 1,024 of them and 1,024 others wait for it; more are
-	// dropped, and their number is logged. A panic in it is logged. Events that
-	// still wait when the process exits are lost, unless FlushEvents was called;
-	// the audit log has them.
-	OnEvent func(Event)
+	// Describe, if not nil, adds up to 8 labels to a session, as {"place": "Lisbon"}.
+	// They are stored with the session, and shown in lists. Describe gets a request
+	// that uses the session. It is called if the session is written, at most once a
+	// request.
+	Describe func(*http.Request) map[string]string
 
-	// Burst is how many revocations by one user, or refusals on how many ids,
-	// are too many, and raise a Suspicious event. The zero value stands for more
-	// than 5 in 10 minutes.
-	Burst Burst
+	// Bearer lets clients prove their session by a token of [Manager.Issue] in an
+	// Authorization header, as "Bearer <token>" (RFC 6750). If a request has such a
+	// header, the header alone counts, even if its token opens nothing: the cookie is
+	// not read, set or cleared.
+	Bearer bool
+
+	// Authenticate, if not nil, reads bearer tokens that Issue has not made, as JSON
+	// Web Tokens. It returns the user ID and the [Manager.SID] of the session that the
+	// token names, or [ErrUnauthenticated] if there is none. Any other error means that
+	// nobody knows, and is answered with 503. After Authenticate, the store is asked
+	// whether that session is live.
+	//
+	// Such a request has the session without its data: scs has the user ID, as a
+	// string, and what the handler puts there is not saved.
+	Authenticate func(*http.Request) (userID, sid string, err error)
+
+	// ReuseGrace is how long an old token is no alarm, after the client has first used
+	// the next one of [Manager.Rotate]: a request with the old one may still be on its
+	// way. The old token opens nothing any more. If it is used after ReuseGrace,
+	// somebody has a copy of it: TokenReused is raised, and the session ends. If a token
+	// from before the old one is used, that happens at once: Rotate offers no two within
+	// this time.
+	//
+	// Zero means one minute. If ReuseGrace is negative, the alarm is raised at once, and
+	// the session goes on.
+	ReuseGrace time.Duration
 
 	sm         *scs.SessionManager
 	first      atomic.Pointer[settings] // those of the first request
@@ -165,11 +184,14 @@ type Manager struct {
 // New returns a Manager that keeps the signed-in sessions of sm in st. Sessions
 // of visitors who have not signed in stay in the store that sm has.
 //
-// It puts a router in the place of sm.Store, so set sm.Store before. If sm
-// still has the defaults of [scs.New], it installs two things: a codec that writes
-// sessions as [Codec] does, and those of visitors as the default does until
-// AdoptUntil has passed; and an ErrorFunc that answers as the API does, see
-// [ProblemOf], with nothing of the error.
+// New replaces sm.Store. Set sm.Store first.
+//
+// New also replaces two defaults of [scs.New], unless you have set your own:
+//
+//   - Codec, by one that writes signed-in sessions as [Codec] does. It writes visitors'
+//     sessions as scs's default does until AdoptUntil has passed.
+//   - ErrorFunc, by one that answers as the API does: see [ProblemOf]. The answer has
+//     nothing of the error's text.
 func New(sm *scs.SessionManager, st store.Store) *Manager {
 	m := &Manager{
 		UserIDKey:     defaultUserIDKey,

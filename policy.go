@@ -10,8 +10,8 @@ import (
 // An Action is a revocation that a user has asked for, before it is done.
 type Action struct {
 	Kind    Kind      // Revoked or RevokedOthers
-	Session Session   // the acting session, with when its user last proved who they are
-	Targets []Session // what would end: none if the id is not the user's
+	Session Session   // the session that asks; see its ProvedAt
+	Targets []Session // the sessions that would end; none if the id is not the user's
 }
 
 // RecentLogin returns an Authorize function that refuses if the user last proved
@@ -26,8 +26,8 @@ func RecentLogin(d time.Duration) func(context.Context, Action) error {
 }
 
 // Seasoned returns an Authorize function that refuses if a session younger than d
-// wants to end an older one, as a thief with a fresh sign-in would. It lets users
-// through who have proved again, since they signed in, who they are.
+// wants to end an older one, as a thief with a fresh sign-in would. It does not refuse
+// if the user has proved again who they are since that sign-in.
 func Seasoned(d time.Duration) func(context.Context, Action) error {
 	return func(_ context.Context, a Action) error {
 		if time.Since(a.Session.CreatedAt) >= d || a.Session.ProvedAt.After(a.Session.CreatedAt) {
@@ -44,8 +44,8 @@ func Seasoned(d time.Duration) func(context.Context, Action) error {
 
 // Reauthenticated notes that the user of the request's session has just proved
 // again who they are, and gives the session a fresh token (OWASP ASVS 5.0,
-// 7.2.4). It is stored when the response begins. If another request has renewed the
-// token meanwhile, it is not stored: the response is an error that asks to try again.
+// 7.2.4). Both are stored when the response begins. If another request has renewed the
+// token meanwhile, they are not stored: the response is an error that asks to try again.
 func (m *Manager) Reauthenticated(ctx context.Context) error {
 	record, _ := m.current(ctx)
 	if record == nil {

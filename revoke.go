@@ -10,16 +10,16 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// Revoke ends one session of a user. If that user has no such session, whoever
-// else may have one, it returns [ErrNotFound].
+// Revoke ends one session of a user. If that user has no such session, it returns
+// [ErrNotFound], even if somebody else has a session of that id.
 //
 // If ctx is that of a request by the same user, the request's own session must
 // be live. The store checks this in the same atomic step. If it is not, Revoke
-// does nothing and returns an error that is [ErrUnauthenticated]. To revoke the
-// request's own session is to log out.
+// does nothing and returns an error that is [ErrUnauthenticated]. If id is that of the
+// request's own session, its user is logged out.
 //
-// On an error that is [ErrNotReplicated] the session has ended, or had before. On
-// any other the outcome is unknown, and it is safe to try again.
+// If the error is [ErrNotReplicated], the session has ended, now or before. On any other
+// error the outcome is unknown, and it is safe to try again.
 func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	if err := m.authorize(ctx, Revoked, userID, id); err != nil {
 		return fmt.Errorf("revoke: revoke session: %w", err)
@@ -42,9 +42,10 @@ func (m *Manager) Revoke(ctx context.Context, userID, id string) error {
 	return failed("revoke session", err)
 }
 
-// RevokeOthers ends, in one atomic step, all sessions of the request's user but
-// the request's own, and returns them, also with [ErrNotReplicated]. Without a
-// session it revokes nothing and returns an error that is [ErrUnauthenticated].
+// RevokeOthers ends all sessions of the request's user but the request's own, in one
+// atomic step, and returns those that ended. It returns them with [ErrNotReplicated] too.
+// If the request has no live session, it revokes nothing and returns an error that is
+// [ErrUnauthenticated].
 func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 	record, userID := m.current(ctx)
 	if record == nil {
@@ -62,12 +63,13 @@ func (m *Manager) RevokeOthers(ctx context.Context) ([]Session, error) {
 	return ended, failed("revoke other sessions", err)
 }
 
-// RevokeAll ends, in one atomic step, all sessions of a user, the request's own
-// included, and returns them, also with [ErrNotReplicated]: for a password reset,
-// or an account that is closed. Change the password first. A sign-in that began
-// before is refused, and answered with 401.
+// RevokeAll ends all sessions of a user in one atomic step, the request's own included,
+// and returns those that ended. It returns them with [ErrNotReplicated] too. Call it when
+// a password was reset or an account was closed.
 //
-// To keep the user signed in on this device, call [Manager.Login] afterwards.
+// Change the password first. If a sign-in began before RevokeAll, it is refused and
+// answered with 401. To keep the user signed in on this device, call [Manager.Login]
+// afterwards.
 func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, error) {
 	actor := m.actorID(ctx)
 	ended, err := m.end(ctx, userID, ReasonRevokedAll, func(ctx context.Context, user string, why store.Revocation) ([]store.Record, error) {
@@ -79,11 +81,12 @@ func (m *Manager) RevokeAll(ctx context.Context, userID string) ([]Session, erro
 	return ended, failed("revoke all sessions", err)
 }
 
-// RevokeEveryone ends every session of every user, for use after a breach. Sessions
-// from before revoke came end too: from then on none is adopted any more. If the
-// visitors' store can be iterated, their records are deleted there.
+// RevokeEveryone ends every session of every user. Call it after a breach. Sessions from
+// before revoke came end too: from then on none is adopted any more. If the visitors'
+// store can be iterated, their records there are deleted.
 //
-// A sign-in that is under way meanwhile may live: stop old passwords first.
+// If a sign-in is under way meanwhile, its session may live. So make old passwords
+// useless first.
 func (m *Manager) RevokeEveryone(ctx context.Context) error {
 	actor := m.actorID(ctx)
 	ctx = context.WithoutCancel(ctx)

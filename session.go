@@ -28,19 +28,18 @@ type Session struct {
 	Token      bool              `json:"token,omitempty"` // it is an app's, with a token of Manager.Issue
 
 	// ProvedAt is when the user last proved who they are in this session, by
-	// signing in or by Reauthenticated; zero where that is not known.
+	// signing in or by Reauthenticated. It is zero if that is not known.
 	ProvedAt time.Time `json:"-"`
 }
 
 // Login signs the user in: it gives the session a fresh token and puts userID
-// into its data. The session is created when the response begins; should the
-// store fail then, the response is an error instead, and the visitor's session
-// is as it was.
+// into its data. The session is created when the response begins. If the store
+// fails then, the response is an error instead, and the visitor's session is as it
+// was. Check the password first.
 //
-// For the user who is signed in already it counts as a renewed proof of who
-// they are.
+// If the user is signed in already, Login counts as a new proof of who they are.
 //
-// If the user's sessions were all revoked after the request arrived, the sign-in is
+// If all of the user's sessions were revoked after the request arrived, the sign-in is
 // refused: the response is then 401 session_revoked.
 func (m *Manager) Login(ctx context.Context, userID string) error {
 	if userID == "" {
@@ -68,9 +67,10 @@ func (m *Manager) Login(ctx context.Context, userID string) error {
 }
 
 // Logout ends the request's session, at once and for good, and drops its data.
-// Without a session it drops the visitor's data and returns nil. On an error
-// the session may still be live, but for [ErrNotReplicated], with which it has
-// ended and the cookie goes.
+// Without a session it drops the visitor's data and returns nil.
+//
+// If the error is [ErrNotReplicated], the session has ended and the cookie is
+// cleared. On any other error the session may still be live.
 func (m *Manager) Logout(ctx context.Context) error {
 	s := m.request(ctx)
 	if s == nil {
@@ -103,8 +103,8 @@ func (s *request) logOutRetired(ctx context.Context, r *retirement) error {
 }
 
 // Current returns the session of a request under Track, as it was loaded. It
-// reports false where there is none, where it was ended in this request, and
-// where this request has just signed in and not yet begun its response.
+// reports false if there is none, if this request has ended it, and if this request
+// has just signed in and its response has not yet begun.
 func (m *Manager) Current(ctx context.Context) (Session, bool) {
 	record, userID := m.current(ctx)
 	if record == nil {
@@ -125,8 +125,8 @@ func (m *Manager) current(ctx context.Context) (*store.Record, string) {
 	return at.record, at.userID
 }
 
-// Err says why a request under Track has no session: nil where it has one, a
-// [*RevokedError] where the session of its token was revoked, and otherwise
+// Err says why a request under Track has no session. It returns nil if it has one, a
+// [*RevokedError] if the session of its token was revoked, and otherwise
 // [ErrUnauthenticated].
 func (m *Manager) Err(ctx context.Context) error {
 	if record, _ := m.current(ctx); record != nil {

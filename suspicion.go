@@ -16,8 +16,8 @@ type Burst struct {
 
 // What a Suspicious event has seen, as its Reason.
 const (
-	ReasonManyRevocations  = "many_revocations"   // more than a Burst by one user
-	ReasonManyRefusals     = "many_refusals"      // on more ids than a Burst, by one user
+	ReasonManyRevocations  = "many_revocations"   // one user revoked more often than Burst allows
+	ReasonManyRefusals     = "many_refusals"      // one user was refused on more ids than Burst allows
 	ReasonRevokedTokenUsed = "revoked_token_used" // the token of a revoked session, from a second network: one of the two is not the user's device
 	ReasonRetiredTokenUsed = "retired_token_used" // a token from before a renewal, more than a minute after the new one was used: somebody has an old copy
 )

@@ -8,19 +8,20 @@ import (
 	"github.com/revoke-sessions/revoke/internal/firstbyte"
 )
 
-// Track takes the place of scs's LoadAndSave: it loads the session of each
-// request, and saves it before the first byte of the response goes out.
+// Track takes the place of scs's LoadAndSave: it loads the session of each request,
+// and saves it before the first byte of the response goes out.
 //
-// A write that finds its session revoked is dropped, and the response is
-// delivered all the same. Where a store fails, the response is the one of
-// [scs.SessionManager.ErrorFunc] and nothing else, and neither the session nor
-// the cookie is lost. Of several cookies of the name, the first that opens a
-// session counts; after one whose session was revoked, or cannot be decoded, only a
-// session of the same user opens.
+// If the session was revoked meanwhile, nothing is written, and the response is
+// delivered all the same. If a store fails, the client gets the response of
+// [scs.SessionManager.ErrorFunc] and nothing of the handler's; neither the session nor
+// the cookie is lost.
 //
-// A response sets or clears the cookie for what its own request has done, and
-// never for what others have: by the time it arrives, the browser may hold the
-// cookie of a newer session.
+// If a request has several cookies of the name, the first that opens a session counts.
+// After one whose session was revoked, or cannot be decoded, only a session of the same
+// user opens.
+//
+// A response sets or clears the cookie only for what its own request has done. By the
+// time it arrives, the browser may hold the cookie of a newer session.
 func (m *Manager) Track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.request(r.Context()) != nil {

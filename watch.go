@@ -7,21 +7,21 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// Watch returns a context that is cancelled as soon as the request's session
-// ends, on this node or another. Use it for what outlasts the look-up of a
-// request: an event stream, a WebSocket, a long poll, a download, a job in the
-// background. Its cause is then a [*RevokedError], or [ErrUnauthenticated] if the
-// session expired, left no tombstone, or was not there to begin with. The context
-// is also cancelled when ctx is. Call the returned function when you are done.
+// Watch returns a context that is cancelled as soon as the request's session ends, on
+// this node or another. Use it for what goes on after a request was let in: an event
+// stream, a WebSocket, a long poll, a download, a job in the background.
 //
-// With a [store.Subscriber], Watch notices a revocation at once. If the notice is
-// lost, it does so when the subscription stands again; if the store sends none,
-// within two minutes. Any other store is asked every 5 seconds, and so is a
-// Subscriber whose subscription has not stood yet. Watch notices within 5 seconds
-// that a session expired. While a store cannot be reached, its watched sessions
-// live on.
+// The cause of the context is then a [*RevokedError]. It is [ErrUnauthenticated] if the
+// session expired, left no tombstone, or was not there to begin with. The context is also
+// cancelled when ctx is. Call the returned function when you are done.
 //
-// Watch costs one look-up, and no goroutine but one for all.
+// With a [store.Subscriber], Watch notices a revocation at once. If the notice is lost,
+// Watch notices when the subscription stands again; if the store sends none, within two
+// minutes. Any other store is asked every 5 seconds, and so is a Subscriber until its
+// subscription has stood once. If a session expires, Watch notices within 5 seconds.
+// While a store cannot be reached, its watched sessions live on.
+//
+// Watch costs one look-up. One goroutine serves all watched sessions.
 func (m *Manager) Watch(ctx context.Context) (context.Context, context.CancelFunc) {
 	watched, cancel := context.WithCancelCause(ctx)
 	record, _ := m.current(ctx)
