@@ -11,19 +11,20 @@ import (
 )
 
 // Encrypted is a [Store] that keeps its sessions in another, with Client and Data
-// encrypted. User keys, ids, hashes, times, tombstones and the lengths of values
-// stay as readable as they were.
+// encrypted. User keys, ids, hashes, times, tombstones and the lengths of values stay
+// readable.
 //
-// A value is bound to its user, session and field, and Data to the hashes of the
-// secrets that open the session as well. Whoever can write to the inner store but has no key can neither
-// make a value up, nor change or remove one, nor put it elsewhere; and where he
-// gives a session the hash of a secret of his own, that token opens nothing. Find
-// reports all of these as [ErrTampered]. What he can do unnoticed is to end
-// sessions, to change times, and to put back what was there before: an older value
-// of the same session and field, Data under the same secret, or a whole session,
-// be it revoked since.
+// A value is bound to its user, session and field. Data is also bound to the hashes of
+// the secrets that open the session. So if somebody can write to the inner store but has
+// no key, they cannot make a value up, change or remove one, or put it elsewhere. If they
+// give a session the hash of a secret of their own, that token opens nothing. Find reports
+// all of these as [ErrTampered].
 //
-// A session stays listed and can be revoked whatever was done to its bytes: List,
+// They can do three things unnoticed: end sessions, change times, and put back what was
+// there before. That is an older value of the same session and field, Data under the same
+// secret, or a whole session, even one that was revoked since.
+//
+// Whatever was done to the bytes of a session, it stays listed and can be revoked: List,
 // Revoke, RevokeAll and Create return a nil Client if they cannot decrypt it.
 type Encrypted struct {
 	inner Store
@@ -51,10 +52,10 @@ var (
 //
 // Meanwhile Data is rewritten when it changes, and Client on a touch.
 //
-// With [Plain] as the old key the sessions of a store that was not encrypted become
-// so in the same way, and with Plain as the new key they cease to be. While Plain is
-// among the keys, whoever can write to st can make values up: that is why it has to
-// be asked for, cannot be the only key, and should go when it has done its work.
+// If a store was not encrypted, do the same with [Plain] as the old key. To give
+// encryption up, use Plain as the new key. While Plain is among the keys, whoever can
+// write to st can make values up. So Plain cannot be the only key; remove it when it has
+// done its work.
 func Encrypt(st Store, keys ...Key) (*Encrypted, error) {
 	e, ids := &Encrypted{inner: st}, make(map[string]bool)
 	for _, k := range keys {
@@ -167,9 +168,9 @@ func (e *Encrypted) All(ctx context.Context) iter.Seq2[Record, error] {
 // Encrypts reports whether what is written now is encrypted: see [Encrypts].
 func (e *Encrypted) Encrypts() bool { return e.keys[0] != Plain }
 
-// Encrypts reports whether a store encrypts what it keeps. It asks the store's method
-// Encrypts() bool if there is one, and then the stores that it wraps, which its method
-// Unwrap() Store leads to: so a decorator need have that method only.
+// Encrypts reports whether a store encrypts what it keeps. It calls the store's method
+// Encrypts() bool, if there is one. If the store has a method Unwrap() Store, Encrypts then
+// asks the store inside. So a store that wraps another needs only Unwrap.
 func Encrypts(st Store) bool {
 	for {
 		if e, ok := st.(interface{ Encrypts() bool }); ok && e.Encrypts() {

@@ -18,10 +18,10 @@ type Key struct {
 	AEAD AEAD
 }
 
-// An AEAD encrypts, and authenticates what it encrypts together with associated
-// data. The primitives of github.com/tink-crypto/tink-go are such, and [AESGCM] has
-// one without it. They must be safe for concurrent use. Any error of Decrypt
-// counts as tampering.
+// An AEAD encrypts. It also authenticates what it encrypts, together with associated
+// data. The primitives of github.com/tink-crypto/tink-go have these methods, and [AESGCM]
+// has one without that module. An AEAD must be safe for concurrent use. Any error of
+// Decrypt counts as tampering.
 type AEAD interface {
 	Encrypt(plaintext, associatedData []byte) ([]byte, error)
 	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
@@ -31,12 +31,12 @@ type AEAD interface {
 var Plain = Key{AEAD: plain{}}
 
 // AESGCM returns a key for AES-256-GCM with random nonces (NIST SP 800-38D). The
-// key is 32 random bytes, as from "openssl rand 32", and no password.
+// key is 32 random bytes, as from "openssl rand 32". Do not use a password.
 //
-// It is good for 2^32 values, over all processes: beyond that a nonce may come
-// twice, which undoes it, and nothing counts them. Creating or updating a session
-// takes two, a touch one. At a thousand a second put a new key in front every month,
-// or take an [AEAD] without that limit, such as XAES-256-GCM from Tink.
+// The key is good for 2^32 values, over all processes. Beyond that a nonce may come twice,
+// which breaks the encryption, and nothing counts them. Creating or updating a session
+// takes two values, a touch takes one. At a thousand a second, put a new key in front every
+// month, or use an AEAD without that limit, such as XAES-256-GCM from Tink.
 func AESGCM(id string, key []byte) (Key, error) {
 	if len(key) != 32 {
 		return Key{}, fmt.Errorf("store: an AES-256 key has 32 bytes, not %d", len(key))

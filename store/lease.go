@@ -10,12 +10,13 @@ import (
 
 // Leased is a [Store] that may answer from memory whether a session is live.
 //
-// The rule (Gray and Cheriton, 1989): a yes is given only while less than the lease has
-// passed since the store was asked, and whoever ends a session answers only when the
-// lease has passed since the store's answer came. What any process still remembers by
-// then was asked before the session ended, and is too old to be given. That rests on
-// clocks, but not on the time that they show: only on that they go equally fast, to a
-// tenth.
+// It has two rules (Gray and Cheriton, 1989). It says yes from memory only if less than the
+// lease has passed since it asked the store. And if it ends a session, it answers only when
+// the lease has passed since the store answered. By then, whatever any process remembers
+// of the session is too old to be used.
+//
+// The rules need clocks that run equally fast, to a tenth. The clocks need not show the
+// same time.
 type Leased struct {
 	inner Store
 	wait  time.Duration // before a revocation is answered
@@ -25,33 +26,32 @@ type Leased struct {
 }
 
 // Lease returns a store over st whose [Leased.Live] answers from memory for less than
-// d. It is for servers that check access tokens by the thousand; Find always asks st.
+// d. It is for servers that check access tokens by the thousand. Find always asks st.
 //
-// Each revocation is answered d later, sign-out and a sign-in that evicts among them: so
-// choose a d of 100 milliseconds to 2 seconds, below the timeouts of servers and
-// clients. A session that is not found is answered d later as well, and so is one that
-// acts and has ended, as in a second sign-out: somebody else may have ended it, and may
-// still be waiting.
+// Each revocation is answered d later, and so is a sign-out, and a sign-in that evicts. If a
+// session is not found, or the acting session has ended, as in a second sign-out, that
+// answer comes d later too: somebody else may have ended the session, and may still be
+// waiting. So choose a d of 100 milliseconds to 2 seconds, below the timeouts of servers and
+// clients.
 //
-// Every process that asks or revokes must have the same d. To raise it takes two
-// deployments, the first with [Leased.Hold] at the old d; to lower it takes the same two
-// in reverse. A process that revokes without a Leased breaks the promise for all who
-// have one.
+// Every process that asks or revokes must have the same d. If you raise it, deploy twice:
+// first with [Leased.Hold] at the old d, then without. If you lower it, do the same in
+// reverse. A process that revokes without a Leased breaks the promise for all who have one.
 //
 // Leases do not stack: a server that tells others whether a session is live must ask by
 // Find. Put a Leased outermost, as in Lease(Encrypt(st), d), or nothing comes from memory.
 //
-// A process that was stopped, and a machine that slept, know in time that what they
-// remember is too old: the monotonic clock and the wall clock must both say that it is
-// fresh. A virtual machine that was paused, or restored from a snapshot, sees it by
-// neither: if that can last longer than a tenth of d, use no leases there.
+// If a process was stopped, or a machine slept, it knows that what it remembers is too old:
+// the monotonic clock and the wall clock must both say that it is fresh. If a virtual
+// machine was paused, or restored from a snapshot, neither clock shows it. If that can last
+// longer than a tenth of d, use no leases there.
 func Lease(st Store, d time.Duration) *Leased {
 	l := &Leased{inner: st, wait: max(0, d), now: time.Now, held: newLeases()}
 	return l.Hold(d)
 }
 
-// Hold has l answer from memory for less than d, and never if d is zero, while its
-// revocations wait as long as before. It is to be called before l is used, and returns l.
+// Hold lets l answer from memory for less than d, and never if d is zero. Revocations wait
+// as long as before. Call it before l is used. It returns l.
 func (l *Leased) Hold(d time.Duration) *Leased {
 	d = min(max(0, d), l.wait)
 	l.hold = d - d/10
@@ -68,9 +68,9 @@ var errSlow = errors.New("store: lease: the store answers more slowly than the l
 const askTries = 3
 
 // Live returns a live session as Find does, but without its data, and from memory if the
-// lease allows it. An answer of the store that is older than the lease when it comes is
-// not given either, whether the store was slow or this process stood still: Live asks
-// again, and in the end returns an error. The record is shared: do not change its slices.
+// lease allows it. If an answer of the store is older than the lease when it comes, because
+// the store was slow or this process stood still, Live does not use it: it asks again, and
+// in the end returns an error. The record is shared: do not change its slices.
 func (l *Leased) Live(ctx context.Context, user, id string) (Record, error) {
 	if a, ok := l.held.get(user, id); ok && l.mayGive(a) {
 		return a.record, a.err
@@ -125,9 +125,10 @@ func (l *Leased) isFresh(a answer) bool {
 // came.
 func (l *Leased) mayGive(a answer) bool { return l.isFresh(a) && l.now().Before(a.record.ExpiresAt) }
 
-// Listen drops what is remembered of a user as soon as the store's notices say that one of
-// the user's sessions has ended, until ctx is done. It makes revocations take effect
-// sooner, and nothing rests on it. If the store is no [Subscriber] it returns at once.
+// Listen follows the store's notices until ctx is done: if one of a user's sessions has
+// ended, it drops at once what is remembered of that user. So revocations take effect
+// sooner. The promise does not rest on it. If the store is no [Subscriber], Listen returns
+// at once.
 func (l *Leased) Listen(ctx context.Context) {
 	for st := l.inner; ; {
 		if s, ok := st.(Subscriber); ok {

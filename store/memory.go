@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Memory is a [Store] in the memory of one process. It is for a server that runs
-// as one process and may sign everybody out when it restarts, and for tests.
+// Memory is a [Store] in the memory of one process. It is for a server that runs as one
+// process and may sign everybody out when it restarts, and for tests.
 //
-// It starts no goroutine and needs no closing. Sessions that have expired are
-// invisible at once; what they occupied is given back a few at a time by later
-// writes, so that no call waits for a sweep, however many there are. What a call
-// costs does not depend on how many sessions there are, and that of Find, Update,
-// Touch and Create without a limit not even on how many the user has.
+// It starts no goroutine and needs no closing. When a session has expired, it is
+// invisible at once. Later writes free its memory, a few sessions at a time. So no call
+// waits for a sweep, however many sessions there are. The cost of a call does not depend on
+// how many sessions there are. The cost of Find, Update, Touch and Create without a limit
+// does not even depend on how many the user has.
 type Memory struct {
 	shards   [shardCount]shard
 	seed     maphash.Seed

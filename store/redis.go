@@ -8,12 +8,12 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// Redis is a [Store] on Redis 6.2 or later, Valkey, or a cluster of either.
-// Every method but RevokeEveryone and All is one round trip, and one command over one
-// key, which is what makes it atomic on a cluster too.
+// Redis is a [Store] on Redis 6.2 or later, Valkey, or a cluster of either. Every method
+// but RevokeEveryone and All is one round trip, and one command over one key. So it is
+// atomic, on a cluster too.
 //
-// All that is kept of a user are the fields of one hash, under Prefix and the user
-// key:
+// All that is kept of a user is in one hash, under Prefix and the user key. It has these
+// fields:
 //
 //	s:<id>  a session, and d:<id> its data, as given, if any
 //	t:<id>  a tombstone
@@ -22,36 +22,37 @@ import (
 //	count   how many fields s:<id> there are
 //	order   the tombstones, the oldest revocation first
 //
-// lua/hash.lua says what is in them. What is kept of a session begins with a version,
-// and one that this package does not know is an error. The key expires with the last of what it holds.
-// What expires sooner is invisible from then on, and deleted by later sign-ins, a
-// few fields each time. When everyone was revoked is under Prefix alone, for good.
+// lua/hash.lua says what is in them. The value of a session begins with a version; a
+// version that this package does not know is an error. The key expires with the last of
+// what it holds. If something expires sooner, it is invisible from then on, and later
+// sign-ins delete it, a few fields each time. The time of the last RevokeEveryone is under
+// Prefix alone, for good.
 //
-// Whether a session has expired is judged by Redis's own clock; Find, List and All
-// go by that of the caller.
+// Redis's own clock decides whether a session has expired. Only Find, List and All go by
+// the clock of the caller.
 //
 // While Redis cannot be reached, no more than 256 calls wait for a connection to be
 // dialled; the others wait for those. So give the pool a DialContext, or a Dial with
-// a time-out of its own: a dial that hangs keeps its place until it ends.
+// a timeout of its own: a dial that hangs keeps its place until it ends.
 //
-// A connection that Redis has closed while it lay in the pool, in a restart for
-// example, fails the call that takes it from there. That call is not repeated,
-// because it may have been carried out; a pool with TestOnBorrow avoids it.
+// If Redis closes a connection that is idle in the pool, when it restarts for example, the
+// next call that takes it fails. That call is not repeated, because it may have been carried
+// out. A pool with TestOnBorrow avoids this.
 //
-// What Redis forgets is signed out, with one exception: where it goes on from an
-// older state, sessions revoked since are live again. For a Redis that restarts
-// from its disk, use appendonly with appendfsync always where that matters, or no
-// persistence; for a replica that takes over, see Replicas. When Redis is out of
-// memory, with the policy noeviction, sessions can be revoked and not created.
+// If Redis forgets a session, its user is signed out. There is one exception: if Redis goes
+// on from an older state, sessions that were revoked since are live again. So if Redis
+// restarts from its disk, use appendonly with appendfsync always, or no persistence. If a
+// replica may take over, see Replicas. If Redis is out of memory, with the policy noeviction,
+// sessions can be revoked and not created.
 type Redis struct {
 	// Prefix is what the keys begin with: "revoke:" if empty. All keys that begin
 	// with it belong to this store, and RevokeEveryone deletes them.
 	Prefix string
 
 	// Timeout limits each call, from waiting for a connection and dialling to
-	// reading the answer: 2 seconds unless it is positive. RevokeEveryone and All,
-	// which take many round trips, it limits one by one. A call that it ends may have
-	// been carried out nevertheless.
+	// reading the answer. If it is not positive, it is 2 seconds. RevokeEveryone and All
+	// take many round trips: it limits each of them. If Timeout ends a call, that call may
+	// have been carried out nevertheless.
 	Timeout time.Duration
 
 	// Replicas is how many replicas must have a revocation before it is answered:
@@ -64,18 +65,19 @@ type Redis struct {
 	// ErrNotReplicated until the replicas have all that was revoked before. So
 	// ErrNotFound and ErrActorRevoked are as certain as a success.
 	//
-	// Create does not wait: sessions that it evicts return only together with the
-	// loss of the one that it creates. What Find returns, and what Create refuses,
-	// the primary alone may know.
+	// Create does not wait: if the sessions that it evicts return, the one that it
+	// creates is lost. What Find returns, and what Create refuses, may be known to the
+	// primary alone.
 	Replicas int
 
 	// Bind, if not nil, ties a new connection to the node that has the keys, and
 	// EachNode calls a function with a connection to each primary node. NewRedis
-	// sets both if the pool has what they need, as a *redisc.Cluster has; where it
+	// sets both if the pool is a *redisc.Cluster, or has what they need. If your cluster
 	// is wrapped in something else, set them to redisc.BindConn and to the
-	// cluster's method EachNode, and call its Refresh beforehand. A call for a user
-	// who is just being moved to another node waits a quarter of a second for
-	// that. RevokeEveryone may miss such users: repeat it when all have moved.
+	// cluster's method EachNode, and call its Refresh beforehand.
+	//
+	// If a user is just being moved to another node, a call for that user waits a quarter
+	// of a second. RevokeEveryone may miss such users: repeat it when all have moved.
 	Bind     func(conn redis.Conn, keys ...string) error
 	EachNode func(replicas bool, fn func(address string, conn redis.Conn) error) error
 
@@ -86,8 +88,8 @@ type Redis struct {
 }
 
 // Pool is what [Redis] needs of a pool of connections. *redis.Pool of
-// github.com/gomodule/redigo and *redisc.Cluster of github.com/mna/redisc are
-// such. The connections must implement redis.ConnWithTimeout.
+// github.com/gomodule/redigo has it, and *redisc.Cluster of github.com/mna/redisc. The
+// connections must implement redis.ConnWithTimeout.
 type Pool interface {
 	Get() redis.Conn
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// RedisLimiter is a limit on how often something is done under a key that all
-// nodes share, for revoke.Manager's Limiter. Each call is one round trip: one
-// script over one key, by the clock of Redis. A key lasts no longer than it takes
-// the limit to be unused again. It is safe for concurrent use.
+// RedisLimiter is a limit that all nodes share, on how often something is done under a
+// key. It is for revoke.Manager's Limiter. Each call is one round trip: one script over one
+// key, by the clock of Redis. A key expires when the limit is as good as unused. It is safe
+// for concurrent use.
 type RedisLimiter struct {
 	// Prefix is what the keys begin with: "revoke-limit:" if empty.
 	Prefix string
