@@ -9,21 +9,21 @@
 //	sessions.Mount(mux, "/api/auth/sessions")
 //	http.ListenAndServe(":4000", sessions.Track(mux))
 //
-// The promise: once a revocation has been answered, no token of that session
-// opens anything again, whatever was in flight at the time, on any node, and
-// nobody but its owner could have asked for it.
+// The promise: once a revocation has been answered, no token of that session opens
+// anything again, on any node, whatever was under way at the time. And only the
+// session's owner can have asked for it.
 //
 // # Start here
 //
-// Call [New], [Manager.Track] and [Manager.Mount] as above, and [Manager.Login]
-// and [Manager.Logout] in the handlers that sign users in and out. An application that does so by
-// a value in scs's session data sets [Manager.UserIDKey] to the key of that value,
-// and keeps its code.
+// Call [New], [Manager.Track] and [Manager.Mount] as above. Call [Manager.Login] and
+// [Manager.Logout] in the handlers that sign users in and out. If your application does
+// that by a value in scs's session data, set [Manager.UserIDKey] to the key of that value,
+// and keep your code.
 //
 // The page on which users see their sessions is in package page. Stores are in
 // package store: [store.NewMemory], [store.NewRedis], and [store.Encrypt] around
-// either. A store of your own implements [store.Store] and proves itself with package
-// storetest.
+// either. If you write a store, implement [store.Store] and prove it with package
+// storetest. To test your own handlers, sign in with package revoketest.
 //
 // There are only a few types. A [Manager] does everything. A [Session] is one
 // signed-in device, as lists show it. An [Event] tells the audit log what happened. A
@@ -36,17 +36,18 @@
 //
 //   - it is revoked: [Manager.Revoke], [Manager.RevokeOthers], [Manager.RevokeAll],
 //     [Manager.RevokeEveryone];
-//   - its user signs out: [Manager.Logout], or its data names nobody, or somebody else;
+//   - its user signs out by [Manager.Logout], or its data comes to name nobody, or somebody
+//     else;
 //   - a sign-in beyond [Manager.MaxPerUser] evicts it;
 //   - it expires, by scs's Lifetime, IdleTimeout or SetDeadline.
 //
-// What was in flight at that time is dropped: every write is conditional, in the
-// store's own atomic step, on the session being live under the token that the writer
-// had read. The response is delivered all the same. But if it would say that the user
-// has just signed in, it is 401 instead.
+// If a request is under way at that time, its writes are dropped. Each write has a
+// condition, which the store checks in the same atomic step: the session must be live
+// under the token that the writer had read. The response is delivered all the same. But if
+// it would say that the user has just signed in, it is 401 instead.
 //
-// [Manager.Err] tells the holder of a token why its session is over. What outlasts a
-// request asks [Manager.Watch].
+// [Manager.Err] tells the holder of a token why its session is over. If something goes on
+// long after its request was let in, such as an event stream, end it with [Manager.Watch].
 //
 // # Settings
 //
@@ -57,8 +58,9 @@
 //   - [Manager.ClientIP]: behind a proxy;
 //   - [Manager.Logger] and [Manager.OnEvent]: the audit log, and alarms;
 //   - [Manager.AdoptUntil]: if users were signed in before revoke came;
-//   - [Manager.Authorize]: if users are to prove who they are before they end sessions;
-//   - [Manager.Limiter]: if there is more than one process.
+//   - [Manager.Authorize]: if users have to prove who they are before they end sessions;
+//   - [Manager.Limiter]: if there is more than one process;
+//   - [Manager.Bearer]: if there are clients that keep their token themselves.
 //
 // [Secure] sets what the cookie should be in production. Lifetime, IdleTimeout and the
 // cookie are fields of [scs.SessionManager].
@@ -72,11 +74,11 @@
 //
 // A record is a session as stored, and its data is what the application put into the
 // scs session. A visitor has a session of scs and is not signed in. To touch a session
-// is to note its last use. To renew it is to give it a new secret; the token before is
+// is to note its last use. To renew it is to give it a new secret; the old token is
 // retired once the new one was used. To adopt a session is to take it over from before
 // revoke came.
 //
 // A tombstone stays in a revoked session's place for a while, so that its holder can be
-// told why. A mark is left when all sessions of a user are revoked: what began before
-// it is not created any more.
+// told why. When all sessions of a user are revoked, a mark is left: if a sign-in began
+// before the mark, it is refused.
 package revoke
