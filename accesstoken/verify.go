@@ -52,10 +52,14 @@ func NewVerifier(issuer, audience, jwksURL string, live func(ctx context.Context
 
 var errNoLive = fmt.Errorf("accesstoken: %w: a Verifier needs a function that says whether a session is live", revoke.ErrMisconfigured)
 
-// Verify returns the claims of a token that is valid and whose session is live. If it is
-// invalid, the error is [ErrInvalid]; if its session was revoked, a
-// [*revoke.RevokedError]; if there is no such session, [revoke.ErrUnauthenticated], which
-// the others are too. Any other error means that nobody knows.
+// Verify returns the claims of a token, if it is valid and its session is live. The error is
+//
+//   - [ErrInvalid] if the token is invalid;
+//   - a [*revoke.RevokedError] if its session was revoked;
+//   - [revoke.ErrUnauthenticated] if there is no such session. The other two are an
+//     ErrUnauthenticated too.
+//
+// On any other error, nobody knows.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if v.live == nil && !v.InsecureSkipLive {
 		return nil, errNoLive

@@ -36,8 +36,8 @@ var (
 	// that place, or is not encrypted while [Plain] is not among the keys.
 	ErrTampered = errors.New("session tampered with")
 
-	// ErrUnknownKey is an ErrTampered if the value names a key that is not
-	// there: more often than an attack, one added too late or dropped too soon.
+	// ErrUnknownKey is an [ErrTampered]: the value names a key that is not there. Most often
+	// that is no attack, but a key that was added too late or dropped too soon.
 	ErrUnknownKey = fmt.Errorf("%w, or its key is missing", ErrTampered)
 )
 

@@ -1,4 +1,4 @@
-// Package watch hears of the end of sessions, for what outlasts a request.
+// Package watch notices when sessions end, for what goes on after its request was let in.
 package watch
 
 import (

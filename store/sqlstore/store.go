@@ -79,8 +79,8 @@ func (s *Store) timeout() time.Duration {
 	return s.Timeout
 }
 
-// within runs what a method does within the limits of the store and of the context,
-// and again if the database has undone it in favour of another.
+// within runs a method, within the limits of the store and of the context. If the database
+// has undone it in favour of another transaction, within runs it again.
 func (s *Store) within(ctx context.Context, doing string, fn func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
