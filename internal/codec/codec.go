@@ -13,18 +13,11 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// session is the array that Encode writes.
-type session struct {
-	_        struct{} `cbor:",toarray"`
-	Version  int
-	Deadline []byte
-	Values   map[string]any
-}
-
 const version = 1
 
-// head begins all data of this version: an array of three, then the version.
-var head = []byte{0x83, version}
+// head begins all data of this version: an array of three, the version, and the head of
+// the byte string that is the deadline. The values are the rest.
+var head = []byte{0x83, version, 0x40 | timeLength}
 
 var encMode = func() cbor.EncMode {
 	options := cbor.CoreDetEncOptions()
@@ -68,7 +61,10 @@ func Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return encMode.Marshal(session{Version: version, Deadline: packTime(deadline), Values: packed})
+	encoded, err := encMode.Marshal(packed)
+	data := make([]byte, 0, len(head)+timeLength+len(encoded))
+	data = appendTime(append(data, head...), deadline)
+	return append(data, encoded...), err
 }
 
 // Decode returns the deadline and the values that Encode or scs's gob codec was
@@ -88,25 +84,26 @@ func decode(data []byte) (time.Time, map[string]any, error) {
 	if IsGob(data) {
 		return decodeGobSession(data)
 	}
-	if !bytes.HasPrefix(data, head) {
+	if !bytes.HasPrefix(data, head) || len(data) < len(head)+timeLength {
 		return time.Time{}, nil, errors.New("unknown format or version")
 	}
-	var s session
-	if err := decMode.Unmarshal(data, &s); err != nil {
+	deadline, packed := data[len(head):len(head)+timeLength], data[len(head)+timeLength:]
+	var values map[string]any
+	if err := decMode.Unmarshal(packed, &values); err != nil {
 		return time.Time{}, nil, err
 	}
-	for key, value := range s.Values {
+	for key, value := range values {
 		switch value.(type) {
 		case nil, bool, float64, string, []byte:
 			continue // as they are
 		}
 		var err error
-		if s.Values[key], err = unpack(value); err != nil {
+		if values[key], err = unpack(value); err != nil {
 			return time.Time{}, nil, err
 		}
 	}
-	deadline, err := unpackTime(s.Deadline)
-	return deadline, s.Values, err
+	at, err := unpackTime(deadline)
+	return at, values, err
 }
 
 // isPlain reports whether CBOR alone keeps the value's type.
@@ -130,7 +127,7 @@ func pack(value any) (any, error) {
 	case int64:
 		return []any{"int64", v}, nil
 	case time.Time:
-		return []any{"time", packTime(v)}, nil
+		return []any{"time", appendTime(nil, v)}, nil
 	}
 	var b bytes.Buffer
 	err := gob.NewEncoder(&b).Encode(&value)

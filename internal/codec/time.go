@@ -11,15 +11,16 @@ import (
 // zone whose offset is zero.
 const inUTC = math.MinInt32
 
-// packTime does not use MarshalBinary, because that does not keep the offset of a
+const timeLength = 16
+
+// appendTime does not use MarshalBinary, because that does not keep the offset of a
 // zone that is not whole minutes west of UTC, as much of America was at the zero
 // time.
-func packTime(t time.Time) []byte {
+func appendTime(b []byte, t time.Time) []byte {
 	offset := inUTC
 	if t.Location() != time.UTC {
 		_, offset = t.Zone()
 	}
-	b := make([]byte, 0, 16)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.Unix()))
 	b = binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond()))
 	return binary.BigEndian.AppendUint32(b, uint32(offset))
@@ -27,7 +28,7 @@ func packTime(t time.Time) []byte {
 
 // unpackTime prefers the local zone to a nameless one, as gob does.
 func unpackTime(b []byte) (time.Time, error) {
-	if len(b) != 16 {
+	if len(b) != timeLength {
 		return time.Time{}, errors.New("malformed time")
 	}
 	t := time.Unix(int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint32(b[8:])))
