@@ -27,7 +27,7 @@ func sessionText(r Record) string {
 		text[0] = '2'
 	}
 	text = append(text, r.Secret[:]...)
-	for _, t := range []time.Time{r.ExpiresAt, r.Deadline, r.CreatedAt, r.SeenAt, r.ProvedAt} {
+	for _, t := range []time.Time{r.CreatedAt, r.ExpiresAt, r.Deadline, r.SeenAt, r.ProvedAt} {
 		text = appendTime(text, t)
 	}
 	if renewed {
@@ -44,7 +44,7 @@ func parseSession(user, id string, text, data []byte) (Record, error) {
 	version := p.version()
 	r := Record{
 		User: user, ID: id, Secret: p.hash(),
-		ExpiresAt: p.time(), Deadline: p.time(), CreatedAt: p.time(), SeenAt: p.time(), ProvedAt: p.time(),
+		CreatedAt: p.time(), ExpiresAt: p.time(), Deadline: p.time(), SeenAt: p.time(), ProvedAt: p.time(),
 	}
 	if version == '2' {
 		r.Prev, r.RenewedAt, r.UsedAt = p.hash(), p.time(), p.time()
@@ -85,7 +85,7 @@ func parseSessions(user string, fields [][]byte) ([]Record, error) {
 func parseTombstone(user, id string, text []byte) (Record, error) {
 	p := parser{rest: text}
 	version := p.version()
-	r := Record{User: user, ID: id, Secret: p.hash(), ExpiresAt: p.time(), CreatedAt: p.time()}
+	r := Record{User: user, ID: id, Secret: p.hash(), CreatedAt: p.time(), ExpiresAt: p.time()}
 	why := Revocation{At: p.time()}
 	if version == '2' {
 		r.Prev = p.hash()

@@ -100,15 +100,15 @@ func TestRedisLayout(t *testing.T) {
 		deadline = "066238142645000006"
 		revoked  = "066238135445000006"
 	)
-	session := secret + expires + never + created + seen + never
-	renewed := secret + expires + deadline + created + seen + never
+	session := secret + created + expires + never + seen + never
+	renewed := secret + created + expires + deadline + seen + never
 	wantFields(t, server, "revoke:user", map[string]string{
 		"s:one":   "1" + session + "the client",
 		"d:one":   "the data",
 		"s:three": "2" + renewed + secret + seen + never,
 		"o:three": "1" + deadline,
-		"t:two":   "1" + secret + expires + created + revoked + "3:one100 % sure\n",
-		"t:t:\n:": "2" + secret + "066238052645000006" + created + "066237966245000006" + secret + "0:-",
+		"t:two":   "1" + secret + created + expires + revoked + "3:one100 % sure\n",
+		"t:t:\n:": "2" + secret + created + "066238052645000006" + "066237966245000006" + secret + "0:-",
 		"mark":    "1" + deadline + revoked + "0:a reason",
 		"count":   "2",
 		"order":   "1000002" + "066238052645000006" + revoked + "4:t:\n:,3:two,",

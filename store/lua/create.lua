@@ -7,6 +7,7 @@
 -- reply {'ok', name, field, ...} of those evicted; {'exists'}; {'revoked'};
 --       {'marked', mark}
 
+local last = '999999999999999999' -- after any time
 local id, limit, once, text = ARGV[1], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local found = redis.call('HMGET', key, 's:' .. id, 't:' .. id, 'o:' .. id, 'mark', 'count')
 local old, tomb, before, mark = found[1], found[2], found[3], found[4]
@@ -14,30 +15,30 @@ if live(old) then
   return {'exists'}
 elseif stands('t:', tomb) or stands('o:', before) then
   return {'revoked'}
-elseif stands('mark', mark) and (once ~= '' or created(text) <= string.sub(mark, 20, 37)) then
+elseif stands('mark', mark) and (once ~= '' or created(text) <= sub(mark, 20, 37)) then
   return {'marked', mark}
 end
 
 -- The other sessions are gone through only if there may be too many.
-local evicted, texts, over = {}, {}, {}
+local evicted, over = {}, {}
 local count = tonumber(found[5] or 0) - (old and 1 or 0) -- of the others
 if limit > 0 and count >= limit then
-  evicted, texts, over, count = split('s:' .. id)
-  count = count - (old and 1 or 0) - #over
+  local others
+  others, over = split('s:' .. id)
+  count = #others / 2
   local beyond = math.max(count + 1 - limit, 0)
   if beyond > 0 then
-    local order = {}
-    for i, other in ipairs(texts) do
-      local at = seen(other)
-      order[i] = {name = evicted[i], text = other, seen = at == never and '9' .. at or at}
+    local order, text_of = {}, {}
+    for i = 1, #others, 2 do
+      local name, at = others[i], seen(others[i + 1])
+      text_of[name] = others[i + 1]
+      order[#order + 1] = (at == never and last or at) .. name
     end
-    table.sort(order, function(a, b) return a.seen < b.seen end)
+    table.sort(order)
     for i = 1, beyond do
-      evicted[i], texts[i] = order[i].name, order[i].text
+      local name = sub(order[i], #last + 1)
+      evicted[2 * i - 1], evicted[2 * i] = name, text_of[name]
     end
-  end
-  for i = #evicted, beyond + 1, -1 do
-    evicted[i], texts[i] = nil, nil
   end
   count = count - beyond
 end
@@ -59,23 +60,23 @@ end
 if tomb then
   redis.call('HDEL', key, 't:' .. id)
 end
-drop(over)
-drop(evicted)
-bury(evicted, texts)
+drop(over, 1)
+drop(evicted, 2)
+bury(evicted)
 
 -- Each session that is added looks for what has expired, so that it does not pile
 -- up: a few fields at random, whatever the number of sessions.
 local some, gone = {}, 0
 for i, name in ipairs(redis.call('HRANDFIELD', key, -4)) do
-  some[i] = string.sub(name, 1, 2) == 'd:' and 's:' .. string.sub(name, 3) or name
+  some[i] = sub(name, 1, 2) == 'd:' and 's:' .. sub(name, 3) or name
 end
 for i, value in ipairs(redis.call('HMGET', key, unpack(some))) do
   local name = some[i]
   local ends = value and lasts(name, value)
   if ends and ends <= now then
     local deleted = redis.call('HDEL', key, name)
-    if string.sub(name, 1, 2) == 's:' then
-      redis.call('HDEL', key, 'd' .. string.sub(name, 2))
+    if sub(name, 1, 2) == 's:' then
+      redis.call('HDEL', key, 'd' .. sub(name, 2))
       gone = gone + deleted
     end
   end
@@ -85,4 +86,4 @@ if gone > 0 then
 end
 
 keep(ends)
-return answer(evicted, texts)
+return answer(evicted)

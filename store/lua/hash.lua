@@ -2,10 +2,10 @@
 --
 -- Texts are cut at fixed places, never searched, and begin with a version:
 --
---   s:<id>  '1', secret 32, expires 18, deadline 18, created 18, seen 18, proved 18,
+--   s:<id>  '1', secret 32, created 18, expires 18, deadline 18, seen 18, proved 18,
 --           client; with the version '2' also, before the client, prev 32,
 --           renewed 18, used 18
---   t:<id>  '1', secret 32, expires 18, created 18, revoked 18, by and reason; with
+--   t:<id>  '1', secret 32, created 18, expires 18, revoked 18, by and reason; with
 --           the version '2' also, before by, prev 32
 --   o:<id>  '1', until 18
 --   mark    '1', until 18, at 18, by and reason
@@ -16,6 +16,7 @@
 -- they compare as texts, and the zero time is all zeros.
 
 local key = KEYS[1]
+local sub = string.sub
 local never = '000000000000000000'
 local nothing = string.rep('\0', 32) -- the hash of none
 local year_1970 = 62135596800
@@ -40,17 +41,17 @@ local function live(text)
   elseif not known(text, head, head + 68) then
     error('session that is malformed or of another version')
   end
-  return string.sub(text, 34, 51) > now
+  return sub(text, 52, 69) > now
 end
 
 -- lasts returns when what is in a field expires, by the name of the field: nil if it
 -- is malformed, of another version, or does not expire by itself.
 local function lasts(name, text)
-  local kind = string.sub(name, 1, 2)
+  local kind = sub(name, 1, 2)
   if kind == 's:' and known(text, head, head + 68) or kind == 't:' and known(text, 87, 119) then
-    return string.sub(text, 34, 51)
+    return sub(text, 52, 69)
   elseif kind == 'o:' and known(text, 19, math.huge) or name == 'mark' and known(text, 37, math.huge) then
-    return string.sub(text, 2, 19)
+    return sub(text, 2, 19)
   end
 end
 
@@ -60,26 +61,26 @@ local function stands(name, text)
 end
 
 -- These cut a session.
-local function secret(text) return string.sub(text, 2, 33) end
-local function deadline(text) return string.sub(text, 52, 69) end
-local function created(text) return string.sub(text, 70, 87) end
-local function seen(text) return string.sub(text, 88, 105) end
+local function secret(text) return sub(text, 2, 33) end
+local function created(text) return sub(text, 34, 51) end
+local function deadline(text) return sub(text, 70, 87) end
+local function seen(text) return sub(text, 88, 105) end
 
 -- renewal returns prev, renewed and used, or '' if there are none.
 local function renewal(text)
-  return string.sub(text, 1, 1) == '2' and string.sub(text, head + 1, head + 68) or ''
+  return string.byte(text) == 50 and sub(text, head + 1, head + 68) or ''
 end
 local function client(text)
-  return string.sub(text, head + 1 + #renewal(text))
+  return sub(text, head + 1 + #renewal(text))
 end
 
 -- unused reports whether a renewal has a prev that may still open the session.
 local function unused(renewal)
-  return renewal ~= '' and string.sub(renewal, 51) == never and string.sub(renewal, 1, 32) ~= nothing
+  return renewal ~= '' and sub(renewal, 51) == never and sub(renewal, 1, 32) ~= nothing
 end
 
 -- expires returns when a session that was checked expires.
-local function expires(text) return string.sub(text, 34, 51) end
+local function expires(text) return sub(text, 52, 69) end
 
 -- missing says why a session is not live, given its field t:<id>.
 local function missing(tombstone)
@@ -88,7 +89,7 @@ end
 
 -- milliseconds returns a time as a number that is exact, since 1970.
 local function milliseconds(time)
-  return tonumber(string.sub(time, 1, 15)) - year_1970 * 1000
+  return tonumber(sub(time, 1, 15)) - year_1970 * 1000
 end
 
 -- last_until has the key expire at that time.

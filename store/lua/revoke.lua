@@ -13,12 +13,13 @@ elseif not live(found[1]) then
   return refused('not found', ARGV[6])
 end
 
-drop({name})
+local ended = {name, found[1]}
+drop(ended, 2)
 redis.call('HINCRBY', key, 'count', -1)
-if bury({name}, {found[1]}) then
+if bury(ended) then
   local left = milliseconds(expires(found[1])) - milliseconds(now)
   if redis.call('PTTL', key) < left + 60000 then -- it was what kept the key
     shrink()
   end
 end
-return answer({name}, {found[1]})
+return answer(ended)

@@ -10,25 +10,25 @@ local found = redis.call('HMGET', key, 's:' .. ARGV[5], 'mark')
 if ARGV[5] ~= '' and not live(found[1]) then
   return refused('not live', ARGV[7])
 end
-local names, texts, over, count = split('s:' .. ARGV[1])
+local ended, over, count = split('s:' .. ARGV[1])
 dirty()
-drop(over)
-drop(names)
-count = count - #over - #names
+drop(over, 1)
+drop(ended, 2)
+count = count - #over - #ended / 2
 
-local until_then, what = ARGV[6], ARGV[2] .. ARGV[4]
+local until_then, what = ARGV[6], revoked .. why
 if stands('mark', found[2]) then
   local last = found[2]
-  if string.sub(last, 2, 19) > until_then then
-    until_then = string.sub(last, 2, 19)
+  if sub(last, 2, 19) > until_then then
+    until_then = sub(last, 2, 19)
   end
-  if string.sub(last, 20, 37) > ARGV[2] then
-    what = string.sub(last, 20)
+  if sub(last, 20, 37) > revoked then
+    what = sub(last, 20)
   end
 end
 redis.call('HSET', key, 'count', count, 'mark', '1' .. until_then .. what)
 keep(until_then)
-if bury(names, texts) then
+if bury(ended) then
   shrink()
 end
-return answer(names, texts)
+return answer(ended)

@@ -1,4 +1,6 @@
 -- What the scripts share that go through all the sessions of a user.
+--
+-- A list of sessions has the name and the value of the field of each, in turn.
 
 -- each calls f with the ends of parts of a list, because what unpack can put on
 -- Lua's stack is limited.
@@ -6,17 +8,6 @@ local function each(list, f)
   for from = 1, #list, 1000 do
     f(from, math.min(from + 999, #list))
   end
-end
-
--- fields returns the names of the fields of a kind, such as 's:'.
-local function fields(kind)
-  local names = {}
-  for _, name in ipairs(redis.call('HKEYS', key)) do
-    if string.sub(name, 1, 2) == kind then
-      names[#names + 1] = name
-    end
-  end
-  return names
 end
 
 -- values returns the values of fields, false where there is none.
@@ -30,31 +21,29 @@ local function values(names)
   return all
 end
 
--- split returns the names and the values of the fields of the live sessions but
--- one, the names of those of sessions that have expired, and how many there are in
--- all.
+-- split returns a list of the live sessions but one, the names of the fields of those
+-- that have expired, and how many there are in all.
 local function split(but)
-  local names, texts, over = {}, {}, {}
-  local all = fields('s:')
-  local got = values(all)
-  for i, name in ipairs(all) do
+  local list, n, over = {}, 0, {}
+  -- A count that no hash reaches has Redis return all at once.
+  local all = redis.call('HSCAN', key, 0, 'MATCH', 's:*', 'COUNT', 1000000000)[2]
+  for i = 1, #all, 2 do
+    local name, text = all[i], all[i + 1]
     if name == but then -- neither
-    elseif live(got[i]) then
-      names[#names + 1], texts[#texts + 1] = name, got[i]
+    elseif live(text) then
+      list[n + 1], list[n + 2] = name, text
+      n = n + 2
     else
       over[#over + 1] = name
     end
   end
-  return names, texts, over, #all
+  return list, over, #all / 2
 end
 
--- answer replies with sessions: the name and the value of the field of each.
-local function answer(names, texts)
-  local reply = {'ok'}
-  for i, name in ipairs(names) do
-    reply[2 * i], reply[2 * i + 1] = name, texts[i]
-  end
-  return reply
+-- answer replies with sessions.
+local function answer(list)
+  table.insert(list, 1, 'ok')
+  return list
 end
 
 local function delete(names)
@@ -63,12 +52,14 @@ local function delete(names)
   end)
 end
 
--- drop deletes sessions, given the names of their fields s:<id>. The field "count"
--- is the caller's.
-local function drop(names)
-  local all = {}
-  for i, name in ipairs(names) do
-    all[2 * i - 1], all[2 * i] = name, 'd' .. string.sub(name, 2)
+-- drop deletes sessions, given the names of their fields s:<id>: those in a list are a
+-- step of two apart. The field "count" is the caller's.
+local function drop(names, step)
+  local all, n = {}, 0
+  for i = 1, #names, step do
+    local name = names[i]
+    all[n + 1], all[n + 2] = name, 'd' .. sub(name, 2)
+    n = n + 2
   end
   delete(all)
 end

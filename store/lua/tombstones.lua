@@ -1,6 +1,4 @@
--- What the scripts share that end sessions. What a tombstone says is in ARGV[2],
--- when the session was revoked, ARGV[3], when the tombstone expires at the
--- latest, and ARGV[4], by whom and the reason.
+-- What the scripts share that end sessions.
 --
 -- The field "order" has the tombstones, the oldest revocation first: '1', how many 6,
 -- before when none has expired 18, the latest revocation 18, and <length>:<id>, of
@@ -8,18 +6,24 @@
 
 local max_tombstones = 100
 
--- entry returns the name of a tombstone's field as the field "order" has it.
-local function entry(name)
-  return (#name - 2) .. ':' .. string.sub(name, 3) .. ','
+-- When the sessions are revoked, when their tombstones expire at the latest, and by whom
+-- and why.
+local revoked, at_latest, why = ARGV[2], ARGV[3], ARGV[4]
+
+-- entry returns a tombstone as the field "order" has it.
+local lengths = {} -- as texts, which take long to make
+local function entry(id)
+  lengths[#id] = lengths[#id] or #id .. ':'
+  return lengths[#id] .. id .. ','
 end
 
 -- first returns the name of the field of the first tombstone in entries, or nil,
 -- and where the next one starts.
 local function first(entries, at)
   local colon = string.find(entries, ':', at, true)
-  local length = colon and tonumber(string.sub(entries, at, colon - 1))
+  local length = colon and tonumber(sub(entries, at, colon - 1))
   if length then
-    return 't:' .. string.sub(entries, colon + 1, colon + length), colon + length + 2
+    return 't:' .. sub(entries, colon + 1, colon + length), colon + length + 2
   end
 end
 
@@ -39,7 +43,7 @@ local function recount(entries)
   for i, text in ipairs(values(names)) do
     if text and last[names[i]] == i then
       if stands('t:', text) then
-        stay[#stay + 1] = {name = names[i], expires = lasts('t:', text), revoked = string.sub(text, 70, 87), place = i}
+        stay[#stay + 1] = {name = names[i], expires = lasts('t:', text), revoked = sub(text, 70, 87), place = i}
       else
         go[#go + 1] = names[i]
       end
@@ -56,7 +60,7 @@ local function recount(entries)
 
   local left, soonest = {}, nil
   for i = beyond + 1, #stay do
-    left[#left + 1] = entry(stay[i].name)
+    left[#left + 1] = entry(sub(stay[i].name, 3))
     if not soonest or stay[i].expires < soonest then
       soonest = stay[i].expires
     end
@@ -82,51 +86,52 @@ local function refused(answer, must_know)
   return {answer}
 end
 
--- bury leaves tombstones of sessions, given their fields, and reports whether any
--- expires before its session would have. The sessions must have been dropped, and
--- so the script has written: see dirty.
-local function bury(names, texts)
-  if #names == 0 then
+-- bury leaves tombstones of a list of sessions, and reports whether any expires before
+-- its session would have. The sessions must have been dropped, and so the script has
+-- written: see dirty.
+local function bury(list)
+  if #list == 0 then
     return false
   end
   tell()
   local order = redis.call('HGET', key, 'order')
-  if not order or string.sub(order, 1, 1) ~= '1' or #order < 43 then
-    order = '1000000' .. ARGV[3] .. ARGV[2] -- if it is malformed, that is no reason not to revoke
+  if not order or sub(order, 1, 1) ~= '1' or #order < 43 then
+    order = '1000000' .. at_latest .. revoked -- if it is malformed, that is no reason not to revoke
   end
-  local count, soonest = tonumber(string.sub(order, 2, 7)), string.sub(order, 8, 25)
-  local latest, entries = string.sub(order, 26, 43), string.sub(order, 44)
+  local count, soonest = tonumber(sub(order, 2, 7)), sub(order, 8, 25)
+  local latest, entries = sub(order, 26, 43), sub(order, 44)
 
-  local shorter, set, added = false, {}, {}
-  for i = math.max(#names - max_tombstones + 1, 1), #names do
-    local text = texts[i]
-    local ends = expires(text)
-    if ends > ARGV[3] then
-      ends, shorter = ARGV[3], true
+  local shorter, set, added, n = false, {}, {}, 0
+  for i = math.max(#list - 2 * max_tombstones, 0) + 1, #list, 2 do
+    local id, text = sub(list[i], 3), list[i + 1]
+    local ends, renewal, prev = expires(text), renewal(text), ''
+    if ends > at_latest then
+      ends, shorter = at_latest, true
     end
     if ends > now then
-      local renewal = renewal(text)
-      local opens = unused(renewal)
-      set[#set + 1] = 't' .. string.sub(names[i], 2)
-      set[#set + 1] = (opens and '2' or '1') .. secret(text) .. ends .. created(text) .. ARGV[2]
-        .. (opens and string.sub(renewal, 1, 32) or '') .. ARGV[4]
-      added[#added + 1] = entry(names[i])
+      if renewal ~= '' then
+        prev = unused(renewal) and sub(renewal, 1, 32) or nothing
+      end
+      n = n + 1
+      set[2 * n - 1] = 't:' .. id
+      set[2 * n] = sub(text, 1, 51) .. ends .. revoked .. prev .. why -- the two begin alike
+      added[n] = entry(id)
       if ends < soonest then
         soonest = ends
       end
     end
   end
-  if #added == 0 then
+  if n == 0 then
     return shorter
   end
   redis.call('HSET', key, unpack(set))
 
-  if latest > ARGV[2] then
+  if latest > revoked then
     soonest = now -- out of order: to be recounted
   else
-    latest = ARGV[2]
+    latest = revoked
   end
-  count, entries = count + #added, entries .. table.concat(added)
+  count, entries = count + n, entries .. table.concat(added)
   if count > max_tombstones and soonest <= now then
     count, soonest, entries = recount(entries)
   elseif count > max_tombstones then -- none has expired
@@ -136,7 +141,7 @@ local function bury(names, texts)
       go[i] = name
     end
     delete(go)
-    count, entries = max_tombstones, string.sub(entries, at)
+    count, entries = max_tombstones, sub(entries, at)
   end
   redis.call('HSET', key, 'order', string.format('1%06d', count) .. soonest .. latest .. entries)
   return shorter
@@ -150,7 +155,7 @@ local function shrink()
   end
   local names, last = {}, now
   for _, name in ipairs(redis.call('HKEYS', key)) do
-    if string.sub(name, 1, 2) ~= 'd:' and name ~= 'count' and name ~= 'order' then
+    if sub(name, 1, 2) ~= 'd:' and name ~= 'count' and name ~= 'order' then
       names[#names + 1] = name
     end
   end

@@ -24,10 +24,10 @@ if until_then ~= never and ends > until_then then
   ends = until_then
 end
 if ARGV[4] == secret(old) and unused(renewed) then
-  renewed = string.sub(renewed, 1, 50) .. ARGV[2]
+  renewed = sub(renewed, 1, 50) .. ARGV[2]
 end
-redis.call('HSET', key, field, table.concat({string.sub(old, 1, 33), ends, until_then, created(old), at,
-  string.sub(old, 106, head), renewed, ARGV[5] or client(old)}))
+redis.call('HSET', key, field, table.concat({sub(old, 1, 51), ends, until_then, at,
+  sub(old, 106, head), renewed, ARGV[5] or client(old)}))
 if ends > expires(old) then
   keep(ends)
 end

@@ -15,13 +15,13 @@ end
 
 local renewed, given = renewal(old), renewal(text)
 if secret(text) ~= secret(old) then
-  local prev = string.sub(renewed, 1, 32)
-  if prev ~= '' and prev ~= nothing and prev == string.sub(given, 1, 32) and not unused(renewed) then
+  local prev = sub(renewed, 1, 32)
+  if prev ~= '' and prev ~= nothing and prev == sub(given, 1, 32) and not unused(renewed) then
     return {'stale'} -- the token before the last renewal is too late
   end
   renewed = given
 elseif unused(renewed) and given ~= '' then
-  renewed = string.sub(renewed, 1, 50) .. string.sub(given, 51)
+  renewed = sub(renewed, 1, 50) .. sub(given, 51)
 end
 local until_then, ends = deadline(text), expires(text)
 if until_then == never then
@@ -30,7 +30,7 @@ end
 if until_then ~= never and ends > until_then then
   ends = until_then
 end
-text = table.concat({renewed == '' and '1' or '2', secret(text), ends, until_then, string.sub(text, 70, head), renewed, client(text)})
+text = table.concat({renewed == '' and '1' or '2', sub(text, 2, 51), ends, until_then, sub(text, 88, head), renewed, client(text)})
 
 if ARGV[4] then
   redis.call('HSET', key, field, text, data, ARGV[4])
