@@ -51,7 +51,7 @@ func (m *Memory) Create(ctx context.Context, r Record, limit Limit) ([]Record, e
 	if r.Once.After(now) {
 		s.once(u, added.id, r.Once)
 	}
-	if limit.Max <= 0 {
+	if limit.Max <= 0 || u.sessions() <= limit.Max {
 		return nil, nil
 	}
 	others := u.others(r.ID, now)

@@ -62,7 +62,7 @@ func (u *user) others(id string, now time.Time) []*entry {
 	if u == nil {
 		return nil
 	}
-	others := make([]*entry, 0, len(u.few)+len(u.many)-len(u.tombstones()))
+	others := make([]*entry, 0, u.sessions())
 	for e := range u.all() {
 		if e.id != id && e.revoked() == nil && !e.expired(now) {
 			others = append(others, e)
@@ -70,6 +70,9 @@ func (u *user) others(id string, now time.Time) []*entry {
 	}
 	return others
 }
+
+// sessions returns how many there are, those that have expired since included.
+func (u *user) sessions() int { return len(u.few) + len(u.many) - len(u.tombstones()) }
 
 func (u *user) tombstones() []*entry {
 	if u.past == nil {
