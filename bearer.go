@@ -59,13 +59,13 @@ func (m *Manager) bearer(r *http.Request) (token string, named bool) {
 func (m *Manager) takesTokens() bool { return m.Bearer || m.Authenticate != nil }
 
 // loadBearer is load for a request whose header names a token.
-func (s *request) loadBearer(base context.Context, presented string) error {
+func (s *request) loadBearer(presented string) error {
 	var o opened
 	var err error
 	if _, isOurs := parseToken(presented); isOurs && s.m.Bearer {
-		o, err = s.openToken(base, presented)
+		o, err = s.openToken(presented)
 	} else if s.m.Authenticate != nil && presented != "" {
-		o, err = s.openAuthenticated(base)
+		o, err = s.openAuthenticated()
 	}
 	switch {
 	case err != nil:
@@ -73,7 +73,7 @@ func (s *request) loadBearer(base context.Context, presented string) error {
 	case o.unreadable != nil:
 		return failed("load session", o.unreadable)
 	case o.ctx == nil:
-		o.ctx, err = s.decode(base, "", nil)
+		o.ctx, err = s.decode("", nil)
 		o.came, o.at = arrival{retired: o.retired}, membership{why: o.why}
 	}
 	o.came.header = true
@@ -82,35 +82,35 @@ func (s *request) loadBearer(base context.Context, presented string) error {
 }
 
 // openToken opens the session of a token of Issue.
-func (s *request) openToken(base context.Context, presented string) (opened, error) {
+func (s *request) openToken(presented string) (opened, error) {
 	t, isToken := parseToken(presented)
 	secret, isChained := parseChainSecret(t.secret)
 	if !isToken || !isChained {
 		return opened{}, nil
 	}
-	record, err := s.accept(base, t, secret)
+	record, err := s.accept(s, t, secret)
 	switch {
 	case errors.Is(err, store.ErrStale):
 		return opened{retired: &retirement{record: record, userID: s.m.userOf(record)}}, nil
 	case err != nil:
-		return s.opensNothing(base, record, err)
+		return s.opensNothing(record, err)
 	}
-	o, err := s.openSession(base, arrival{token: presented, presented: secret.hash()}, record)
+	o, err := s.openSession(arrival{token: presented, presented: secret.hash()}, record)
 	o.at.by = byToken
 	return o, err
 }
 
 // openAuthenticated opens the session of which Authenticate says that the token names
 // it. Its data stays in the store: the request has the user ID and nothing else.
-func (s *request) openAuthenticated(base context.Context) (opened, error) {
+func (s *request) openAuthenticated() (opened, error) {
 	userID, sid, err := s.m.Authenticate(s.http)
 	var record store.Record
 	if err == nil {
 		user, id, ok := parseSID(sid)
-		if !ok || userID == "" || s.m.userKey(userID) != user {
+		if !ok || userID == "" || !s.m.isUserKey(user, userID) {
 			return opened{}, nil
 		}
-		record, err = liveIn(base, s.m.sessions, user, id)
+		record, err = liveIn(s, s.m.sessions, user, id)
 	}
 	var why *RevokedError
 	switch {
@@ -122,7 +122,7 @@ func (s *request) openAuthenticated(base context.Context) (opened, error) {
 		return opened{}, err
 	}
 	record.Data = nil
-	ctx, err := s.decode(base, "", nil)
+	ctx, err := s.decode("", nil)
 	if err == nil {
 		s.m.sm.Put(ctx, s.m.UserIDKey, userID)
 	}
@@ -274,9 +274,9 @@ func (m *Manager) Open(r *http.Request) (context.Context, error) {
 	if err := m.checkSettings(); err != nil {
 		return ctx, err
 	}
-	s := &request{m: m, http: r, outer: tracked(ctx), began: now()}
+	s := &request{Context: ctx, m: m, http: r, outer: tracked(ctx), began: now()}
 	presented, _ := bearerToken(r.Header)
-	if err := s.loadBearer(context.WithValue(ctx, requestKey{}, s), presented); err != nil {
+	if err := s.loadBearer(presented); err != nil {
 		s.storeFailed(err)
 		return ctx, err
 	}

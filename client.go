@@ -76,8 +76,13 @@ func (m *Manager) peer(r *http.Request) netip.Addr {
 }
 
 func (c client) encode() []byte {
-	b, _ := json.Marshal(c) // texts do not fail
-	return b
+	if len(c.Labels) > 0 || c.Family != "" || !isPlainText(c.UserAgent) {
+		b, _ := json.Marshal(c) // texts do not fail
+		return b
+	}
+	b := make([]byte, 0, 64+len(c.UserAgent))
+	b = append(c.IP.AppendTo(append(b, `{"ip":"`...)), `","user_agent":"`...)
+	return append(append(b, c.UserAgent...), `"}`...)
 }
 
 // decodeClient returns an unknown client for what it cannot read: a session must
@@ -90,8 +95,8 @@ func decodeClient(b []byte) client {
 	return c
 }
 
-// decodeSimple decodes what encode makes of nearly every client: one without labels
-// and escaped characters. A list has many of them, and encoding/json is slow.
+// decodeSimple decodes what encode makes of nearly every client without encoding/json,
+// which is slow: one without labels and escaped characters.
 func decodeSimple(s string) (c client, ok bool) {
 	s, hasIP := strings.CutPrefix(s, `{"ip":"`)
 	ip, s, hasUserAgent := strings.Cut(s, `","user_agent":"`)

@@ -221,9 +221,9 @@ func (s *request) retiredTokenUsed(r *retirement) {
 
 // undecodable raises that a session's data cannot be read, once for each network.
 // Otherwise whoever has its token, or that of another manager's session, could fill the log.
-func (s *request) undecodable(ctx context.Context, id string, err error) {
+func (s *request) undecodable(id string, err error) {
 	if id == "" || s.m.seeNetwork("undecodable "+id, s.network()) > 0 {
-		s.emit(ctx, Event{Kind: Undecodable, SessionID: id, Err: err})
+		s.emit(s, Event{Kind: Undecodable, SessionID: id, Err: err})
 	}
 }
 

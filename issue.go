@@ -203,8 +203,8 @@ func (m *Manager) following(t token, record store.Record) string {
 // [ErrUnauthenticated] if the token opens nothing, and a [*RateLimitedError] if there were
 // too many calls. On any other error, nobody knows whether the session is live.
 func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, error) {
-	s := &request{m: m, http: r}
 	ctx := r.Context()
+	s := &request{Context: ctx, m: m, http: r}
 	t, isToken := parseToken(presented)
 	secret, isChained := parseChainSecret(t.secret)
 	if !isToken || !isChained {
@@ -224,7 +224,7 @@ func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, e
 		return Session{}, "", ErrUnauthenticated
 	}
 	if err != nil {
-		o, err := s.opensNothing(ctx, record, err)
+		o, err := s.opensNothing(record, err)
 		switch {
 		case err != nil:
 			err = failed("refresh", err)
@@ -237,11 +237,11 @@ func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, e
 	}
 	deadline, values, err := m.sm.Codec.Decode(record.Data)
 	if err != nil {
-		_, err = s.cannotRead(ctx, record, err)
+		_, err = s.cannotRead(record, err)
 		return Session{}, "", failed("refresh", err)
 	}
 	userID := m.idOf(values)
-	if m.userKey(userID) != record.User || !deadline.After(time.Now()) {
+	if !m.isUserKey(record.User, userID) || !deadline.After(time.Now()) {
 		return Session{}, "", ErrUnauthenticated
 	}
 	s.hold(&record, userID)

@@ -71,14 +71,25 @@ func newID() string {
 // three, by another function, so that no user ID gives the key of another manager's
 // user.
 func (m *Manager) userKey(userID string) string {
+	var key [keyLength]byte
+	return string(m.appendUserKey(key[:0], userID))
+}
+
+// isUserKey reports whether a user key is that of a user.
+func (m *Manager) isUserKey(key, userID string) bool {
+	var own [keyLength]byte
+	return string(m.appendUserKey(own[:0], userID)) == key
+}
+
+func (m *Manager) appendUserKey(key []byte, userID string) []byte {
 	if m.sm.Cookie.Name == defaultCookie && m.UserIDKey == defaultUserIDKey {
-		return shortHash(userID)
+		return appendShortHash(key, userID)
 	}
 	h := sha512.New512_256()
 	for _, part := range []string{m.sm.Cookie.Name, m.UserIDKey, userID} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	return base64.RawURLEncoding.AppendEncode(key, h.Sum(nil)[:16])
 }
 
 const (
@@ -87,8 +98,13 @@ const (
 )
 
 func shortHash(s string) string {
+	var hash [keyLength]byte
+	return string(appendShortHash(hash[:0], s))
+}
+
+func appendShortHash(b []byte, s string) []byte {
 	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	return base64.RawURLEncoding.AppendEncode(b, sum[:16])
 }
 
 // hashKey is how scs names a token in its store under HashTokenInStore.

@@ -28,13 +28,13 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		s := &request{m: m, http: r, outer: tracked(r.Context()), began: now()}
+		s := &request{Context: r.Context(), m: m, http: r, w: w, outer: tracked(r.Context()), began: now()}
 		if len(w.Header()) > 0 {
 			s.before = maps.Clone(w.Header())
 		}
 		m.vary(w.Header())
 		if err := s.load(); err != nil {
-			s.fail(w, err)
+			s.fail(err)
 			return
 		}
 		panicking := true
@@ -44,23 +44,23 @@ func (m *Manager) Track(next http.Handler) http.Handler {
 			}
 		}()
 		s.http = r.WithContext(s.ctx)
-		next.ServeHTTP(firstbyte.Wrap(w, func() error { return s.begin(w) }), s.http)
+		next.ServeHTTP(firstbyte.Wrap(w, &s.gate, s), s.http)
 		panicking = false
-		_ = s.begin(w)
+		_ = s.Begin()
 	})
 }
 
-// begin runs the save step, once. It returns an error if the response may not go
+// Begin runs the save step, once. It returns an error if the response may not go
 // out: if the step failed, or if the application's own code panicked in it.
-func (s *request) begin(w http.ResponseWriter) error {
+func (s *request) Begin() error {
 	s.once.Do(func() {
 		s.enter(saving)
 		cookie, err := s.save(s.ctx)
 		if err != nil {
-			s.fail(w, err)
+			s.fail(err)
 			return
 		}
-		s.write(w, cookie)
+		s.write(cookie)
 		s.enter(saved)
 	})
 	if !s.hasSaved() {
@@ -85,7 +85,7 @@ func (s *request) abandon() {
 
 // fail answers with an error in the place of the handler's response, of which no
 // header is left.
-func (s *request) fail(w http.ResponseWriter, err error) {
+func (s *request) fail(err error) {
 	switch {
 	case errors.Is(err, ErrRevoked), errors.Is(err, errUnreadable): // an event has said so
 	case errors.Is(err, ErrMisconfigured):
@@ -93,19 +93,31 @@ func (s *request) fail(w http.ResponseWriter, err error) {
 	default:
 		s.storeFailed(err)
 	}
-	clear(w.Header())
-	maps.Copy(w.Header(), s.before)
-	s.m.vary(w.Header())
+	header := s.w.Header()
+	clear(header)
+	maps.Copy(header, s.before)
+	s.m.vary(header)
 	for _, setCookie := range s.innerCookies() {
-		w.Header().Add("Set-Cookie", setCookie)
+		header.Add("Set-Cookie", setCookie)
 	}
-	s.m.sm.ErrorFunc(w, s.http, err)
+	s.m.sm.ErrorFunc(s.w, s.http, err)
 }
 
 // vary says which headers of the request the response depends on.
 func (m *Manager) vary(h http.Header) {
-	h.Add("Vary", "Cookie")
+	on := varyOnCookie
 	if m.takesTokens() {
-		h.Add("Vary", "Authorization")
+		on = varyOnBoth
 	}
+	if len(h["Vary"]) > 0 {
+		on = append(h["Vary"], on...)
+	}
+	h["Vary"] = on
 }
+
+// What nearly every response has under Vary: who adds to it, as to any slice that is
+// full, gets another one.
+var (
+	varyOnCookie = []string{"Cookie"}
+	varyOnBoth   = []string{"Cookie", "Authorization"}
+)

@@ -2,7 +2,6 @@ package revoke
 
 import (
 	"context"
-	"net/http"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (s *request) give(t token) cookie {
 }
 
 // write writes the cookie into the header of the response.
-func (s *request) write(w http.ResponseWriter, c cookie) {
+func (s *request) write(c cookie) {
 	if s.came.header {
 		return
 	}
@@ -38,11 +37,11 @@ func (s *request) write(w http.ResponseWriter, c cookie) {
 	case leaveAlone:
 		return
 	case setCookie:
-		s.m.sm.WriteSessionCookie(s.ctx, w, c.token, s.m.sm.Deadline(s.ctx))
+		s.m.sm.WriteSessionCookie(s.ctx, s.w, c.token, s.m.sm.Deadline(s.ctx))
 	case clearCookie:
-		s.m.sm.WriteSessionCookie(s.ctx, w, "", time.Time{})
+		s.m.sm.WriteSessionCookie(s.ctx, s.w, "", time.Time{})
 	}
-	all := w.Header()["Set-Cookie"]
+	all := s.w.Header()["Set-Cookie"]
 	for outer := s.outer; outer != nil; outer = outer.outer {
 		outer.keepInner(all[len(all)-1])
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -49,21 +51,20 @@ func (s *request) load() error {
 	if err := s.m.checkSettings(); err != nil {
 		return err
 	}
-	base := context.WithValue(s.http.Context(), requestKey{}, s)
 	if presented, named := s.m.bearer(s.http); named {
-		return s.loadBearer(base, presented)
+		return s.loadBearer(presented)
 	}
 	var none opened // what is known of the cookies that open nothing
 	tried := 0
-	for _, cookie := range s.http.CookiesNamed(s.m.sm.Cookie.Name) {
-		if cookie.Value == "" || len(cookie.Value) > maxCookie {
+	for cookie := range s.cookies() {
+		if cookie == "" || len(cookie) > maxCookie {
 			continue
 		}
 		if tried++; tried > maxCookies {
 			none.came.newer = true // it may be a live one
 			break
 		}
-		o, err := s.open(base, cookie.Value)
+		o, err := s.open(cookie)
 		switch {
 		case err != nil:
 			return failed("load session", err)
@@ -84,37 +85,56 @@ func (s *request) load() error {
 	if none.unreadable != nil {
 		return failed("load session", none.unreadable)
 	}
-	ctx, err := s.decode(base, "", nil)
+	ctx, err := s.decode("", nil)
 	s.ctx, s.came, s.at = ctx, none.came, membership{why: none.why}
 	return failed("load session", err)
 }
 
+// cookies yields the values of the cookies of the session's name.
+func (s *request) cookies() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		name, lines := s.m.sm.Cookie.Name, s.http.Header["Cookie"]
+		if len(lines) == 1 { // that one token is all there is needs no parser
+			value, isFirst := strings.CutPrefix(lines[0], name+"=")
+			if _, isToken := parseToken(value); isFirst && isToken {
+				yield(value)
+				return
+			}
+		}
+		for _, cookie := range s.http.CookiesNamed(name) {
+			if !yield(cookie.Value) {
+				return
+			}
+		}
+	}
+}
+
 // open opens the session of one cookie: it looks the cookie up, and has scs decode
 // what was found.
-func (s *request) open(base context.Context, cookie string) (opened, error) {
+func (s *request) open(cookie string) (opened, error) {
 	t, isTracked := parseToken(cookie)
 	if !isTracked {
-		return s.openVisitor(base, cookie)
+		return s.openVisitor(cookie)
 	}
 	presented := store.HashSecret(t.secret)
-	record, err := s.m.find(base, t.user, t.id, presented)
+	record, err := s.m.find(s, t.user, t.id, presented)
 	if err != nil {
-		return s.opensNothing(base, record, err)
+		return s.opensNothing(record, err)
 	}
-	return s.openSession(base, arrival{token: cookie, presented: presented}, record)
+	return s.openSession(arrival{token: cookie, presented: presented}, record)
 }
 
 // openVisitor opens a session of the visitors' store. If its data names a user, the
 // session is one from before revoke came.
-func (s *request) openVisitor(base context.Context, cookie string) (opened, error) {
+func (s *request) openVisitor(cookie string) (opened, error) {
 	key := s.m.router.key(cookie)
-	data, found, err := s.m.router.findVisitor(base, key)
+	data, found, err := s.m.router.findVisitor(s, key)
 	if err != nil || !found {
 		return opened{}, err
 	}
-	ctx, err := s.decode(base, cookie, data)
+	ctx, err := s.decode(cookie, data)
 	if err != nil {
-		return s.cannotRead(base, store.Record{}, err)
+		return s.cannotRead(store.Record{}, err)
 	}
 	deadline := s.m.sm.Deadline(ctx)
 	came := arrival{token: cookie, data: data, deadline: deadline, cookieExpires: s.m.cookieExpiry(ctx, deadline)}
@@ -122,7 +142,7 @@ func (s *request) openVisitor(base context.Context, cookie string) (opened, erro
 		return opened{}, nil
 	}
 	if s.m.userID(ctx) != "" {
-		return s.openOld(base, came, key)
+		return s.openOld(came, key)
 	}
 	if !came.cookieExpires.IsZero() && s.m.isFromPlainSCS(data) {
 		came.cookieExpires = time.Now() // or within the idle timeout, which each response put off
@@ -131,23 +151,23 @@ func (s *request) openVisitor(base context.Context, cookie string) (opened, erro
 }
 
 // openOld opens the session that an old one was adopted as.
-func (s *request) openOld(base context.Context, came arrival, key string) (opened, error) {
+func (s *request) openOld(came arrival, key string) (opened, error) {
 	o, _, err := s.m.router.identifyOld(key, came.data)
 	if err != nil {
 		return opened{}, err
 	}
-	record, err := s.m.router.openOld(base, o, func() client { return s.m.describedClient(s.http) })
+	record, err := s.m.router.openOld(s, o, func() client { return s.m.describedClient(s.http) })
 	if err != nil {
-		return s.opensNothing(base, record, err)
+		return s.opensNothing(record, err)
 	}
-	return s.openSession(base, arrival{token: came.token, presented: o.tag.secret(), old: &o}, record)
+	return s.openSession(arrival{token: came.token, presented: o.tag.secret(), old: &o}, record)
 }
 
 // openSession loads a session that was found.
-func (s *request) openSession(base context.Context, came arrival, record store.Record) (opened, error) {
-	ctx, err := s.decode(base, came.token, record.Data)
+func (s *request) openSession(came arrival, record store.Record) (opened, error) {
+	ctx, err := s.decode(came.token, record.Data)
 	if err != nil {
-		return s.cannotRead(base, record, err)
+		return s.cannotRead(record, err)
 	}
 	userID := s.m.userID(ctx)
 	came.id, came.data, came.deadline = record.ID, record.Data, s.m.keepDeadline(ctx, record)
@@ -155,21 +175,22 @@ func (s *request) openSession(base context.Context, came arrival, record store.R
 	switch {
 	case !came.deadline.After(time.Now()):
 		return opened{}, nil
-	case s.m.userKey(userID) != record.User:
-		s.undecodable(base, record.ID, errOtherUser)
+	case !s.m.isUserKey(record.User, userID):
+		s.undecodable(record.ID, errOtherUser)
 		return opened{}, nil
 	}
-	return opened{ctx: ctx, came: came, at: membership{standing: live, record: &record, userID: userID}}, nil
+	s.loaded = record
+	return opened{ctx: ctx, came: came, at: membership{standing: live, record: &s.loaded, userID: userID}}, nil
 }
 
 // opensNothing says what is known of a cookie that a look-up has found to open
 // nothing, or returns the error with which the store failed.
-func (s *request) opensNothing(ctx context.Context, record store.Record, err error) (opened, error) {
+func (s *request) opensNothing(record store.Record, err error) (opened, error) {
 	switch {
 	case errors.Is(err, store.ErrUnknownKey):
 		return opened{}, err
 	case errors.Is(err, store.ErrTampered):
-		s.undecodable(ctx, record.ID, err)
+		s.undecodable(record.ID, err)
 		return opened{}, nil
 	case errors.Is(err, store.ErrRevoked):
 		s.revokedTokenUsed(record)
@@ -184,27 +205,27 @@ func (s *request) opensNothing(ctx context.Context, record store.Record, err err
 
 // cannotRead raises that a session's data cannot be decoded. A mistake in the program
 // it returns as the error.
-func (s *request) cannotRead(ctx context.Context, record store.Record, err error) (opened, error) {
+func (s *request) cannotRead(record store.Record, err error) (opened, error) {
 	if errors.Is(err, ErrMisconfigured) {
 		return opened{}, err
 	}
-	s.undecodable(ctx, record.ID, err)
+	s.undecodable(record.ID, err)
 	return opened{unreadable: fmt.Errorf("%w: %w", errUnreadable, err), user: record.User}, nil
 }
 
 // decode has scs decode the data that a cookie opens, and put it into the context.
 // An empty cookie opens a new session.
-func (s *request) decode(base context.Context, cookie string, data []byte) (context.Context, error) {
-	handed := &handed{key: s.m.router.key(cookie), data: data}
-	s.handed = handed
-	ctx, err := s.m.sm.Load(base, cookie)
-	s.handed = nil
+func (s *request) decode(cookie string, data []byte) (context.Context, error) {
+	s.handed = handed{key: s.m.router.key(cookie), data: data}
+	ctx, err := s.m.sm.Load(s, cookie)
+	taken := s.handed.taken
+	s.handed = handed{}
 	switch {
 	case err != nil:
 		return nil, err
-	case ctx == base:
+	case ctx == context.Context(s):
 		return nil, errOutside
-	case cookie != "" && !handed.taken:
+	case cookie != "" && !taken:
 		return nil, errStoreReplaced
 	}
 	return ctx, nil

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/firstbyte"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -14,19 +15,23 @@ import (
 // belongs to now, and what its handler has asked for. What it issues is the result
 // of its save step.
 //
-// The router and the methods of Manager reach it through the context, from any
-// goroutine. Methods that the router calls accept a nil receiver, which stands
+// It is a context itself, through which the router and the methods of Manager reach it
+// from any goroutine. Methods that the router calls accept a nil receiver, which stands
 // for a context outside of Track.
 type request struct {
-	m      *Manager
-	http   *http.Request
-	ctx    context.Context // with scs's session data
-	outer  *request        // of another manager whose Track is around this one's; nil if there is none
-	before http.Header     // of the response, before the handler
-	once   sync.Once       // guards the save step
+	context.Context // of the request as it came
+	m               *Manager
+	http            *http.Request
+	w               http.ResponseWriter
+	gate            firstbyte.Gate  // before w
+	ctx             context.Context // with scs's session data
+	outer           *request        // of another manager whose Track is around this one's; nil if there is none
+	before          http.Header     // of the response, before the handler
+	once            sync.Once       // guards the save step
 
-	came   arrival // fixed once the request is loaded
-	handed *handed // set around a call of scs's Load only
+	came   arrival      // fixed once the request is loaded
+	loaded store.Record // the session that it came with
+	handed handed       // the zero value but around a call of scs's Load
 
 	mu      sync.Mutex // guards what follows; not held while scs is called: scs holds its own lock when it calls the router
 	phase   phase
@@ -125,6 +130,13 @@ type issued struct {
 }
 
 type requestKey struct{}
+
+func (s *request) Value(key any) any {
+	if key == (requestKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
+}
 
 // tracked returns the request that ctx is of: under managers one inside another, of
 // the innermost.

@@ -25,7 +25,7 @@ type router struct {
 // another session, that is being merged or loaded outside of a request.
 func (r *router) FindCtx(ctx context.Context, key string) ([]byte, bool, error) {
 	s := r.m.request(ctx)
-	if s != nil && s.handed != nil && s.handed.key == key {
+	if s != nil && key != "" && s.handed.key == key {
 		s.handed.taken = true
 		return s.handed.data, true, nil
 	}
@@ -79,7 +79,7 @@ func (r *router) CommitCtx(ctx context.Context, key string, data []byte, expiry 
 		return errSignInOutsideTrack
 	case !isSession:
 		return r.commitVisitor(ctx, key, data, expiry)
-	case userID == "" || r.m.userKey(userID) != n.user:
+	case userID == "" || !r.m.isUserKey(n.user, userID):
 		return errOtherUser
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -206,7 +206,7 @@ func (m *Manager) find(ctx context.Context, user, id string, secret store.Hash) 
 // store. What cannot be decoded opens nothing anyway.
 func (m *Manager) owns(record store.Record) bool {
 	_, values, err := m.sm.Codec.Decode(record.Data)
-	return err != nil || m.userKey(m.idOf(values)) == record.User
+	return err != nil || m.isUserKey(record.User, m.idOf(values))
 }
 
 // secretHash returns the hash under which a store knows a token. What scs has

@@ -85,7 +85,8 @@ func (s *request) read(ctx context.Context) (left, error) {
 	if at := s.membership(); status == scs.Unmodified && at.standing == live {
 		return left{userID: at.userID, token: s.came.token, status: status}, nil
 	}
-	return left{userID: s.m.userID(ctx), token: sm.Token(ctx), status: status}, s.m.checkUserID(ctx)
+	userID, err := s.m.checkedUserID(ctx)
+	return left{userID: userID, token: sm.Token(ctx), status: status}, err
 }
 
 // logOut ends the request's own session. If another request has ended it before,
@@ -130,7 +131,7 @@ func (s *request) takeOver(ctx context.Context, left left) (clean bool, err erro
 			continue
 		case at.standing == overruled && s.wishes().proof != loggedIn:
 			return true, nil // saveOverruled refuses this request, and the source stays as it is
-		case at.standing != live && left.userID != "" && s.m.userKey(left.userID) == source.User:
+		case at.standing != live && left.userID != "" && s.m.isUserKey(source.User, left.userID):
 			if at.standing == overruled && at.userID != left.userID {
 				s.forgetLoaded(ctx)
 			}

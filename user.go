@@ -30,17 +30,18 @@ func (m *Manager) idOf(values map[string]any) string {
 	return m.UserID(func(key string) any { return values[key] })
 }
 
-// checkUserID returns an error if the session's data has a user ID of a type that
-// cannot be one: nobody would track the session.
-func (m *Manager) checkUserID(ctx context.Context) error {
+// checkedUserID is userID, with an error if the session's data has a user ID of a type
+// that cannot be one: nobody would track the session.
+func (m *Manager) checkedUserID(ctx context.Context) (string, error) {
 	if m.UserID != nil {
-		return nil
+		return m.userID(ctx), nil
 	}
 	v := m.sm.Get(ctx, m.UserIDKey)
-	if _, ok := formatUserID(v); !ok {
-		return fmt.Errorf("revoke: %w: the value under %q is a %T; a user ID is a string, an integer, bytes or a fmt.Stringer, or set Manager.UserID", ErrMisconfigured, m.UserIDKey, v)
+	id, ok := formatUserID(v)
+	if !ok {
+		return "", fmt.Errorf("revoke: %w: the value under %q is a %T; a user ID is a string, an integer, bytes or a fmt.Stringer, or set Manager.UserID", ErrMisconfigured, m.UserIDKey, v)
 	}
-	return nil
+	return id, nil
 }
 
 // formatUserID returns the text of a user ID, "" for nobody, and reports whether it

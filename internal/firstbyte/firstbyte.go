@@ -8,20 +8,29 @@ import (
 	"net/http"
 )
 
-// Wrap returns a writer that calls begin before it passes anything on to w. If
-// begin fails, nothing of the handler's response goes out, and the handler's calls
-// return the error of begin. Informational headers, and what [http.Pusher] pushes,
-// do not wait for begin.
-//
-// The writer calls begin more than once. Begin must do its work the first time,
-// and return the same error from then on, as [sync.OnceValue] has it.
+// A Step is what comes before the first byte. A writer calls Begin more than once:
+// it must do its work the first time, and return the same error from then on, as
+// [sync.OnceValue] has it.
+type Step interface{ Begin() error }
+
+// A Gate does what every writer can. It lies in something else that is allocated for
+// each response.
+type Gate struct {
+	http.ResponseWriter
+	step Step
+}
+
+// Wrap returns a writer, kept in g, that begins the step before it passes anything on to w. If
+// the step fails, nothing of the handler's response goes out, and the handler's calls
+// return its error. Informational headers, and what [http.Pusher] pushes, do not wait
+// for it.
 //
 // A handler can flush and hijack the writer exactly if it can do so with w, by a
 // type assertion or by an [http.ResponseController]. What the writers of net/http
 // can do beside that, and others that can do the same, is kept as well: Push of
 // HTTP/2, and CloseNotify. All else that w can do is found by Unwrap.
-func Wrap(w http.ResponseWriter, begin func() error) http.ResponseWriter {
-	g := &gate{w, begin}
+func Wrap(w http.ResponseWriter, g *Gate, step Step) http.ResponseWriter {
+	*g = Gate{w, step}
 	_, notifies := w.(closeNotifier)
 	_, pushes := w.(http.Pusher)
 	flushes := reaches[http.Flusher](w) || reaches[interface{ FlushError() error }](w)
@@ -46,7 +55,7 @@ func Wrap(w http.ResponseWriter, begin func() error) http.ResponseWriter {
 
 // reaches reports whether w has a method, or an [http.ResponseController] finds it
 // by w.Unwrap. If the writer did not have the method itself, the controller would
-// find its way around begin.
+// find its way around the step.
 func reaches[Method any](w http.ResponseWriter) bool {
 	for {
 		if _, ok := w.(Method); ok {
@@ -60,47 +69,41 @@ func reaches[Method any](w http.ResponseWriter) bool {
 	}
 }
 
-// A gate does what every writer can.
-type gate struct {
-	http.ResponseWriter
-	begin func() error
-}
+func (g *Gate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 
-func (g *gate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
-
-func (g *gate) WriteHeader(code int) {
+func (g *Gate) WriteHeader(code int) {
 	// 101 is the only 1xx after which no other header comes.
 	informational := 100 <= code && code < 200 && code != http.StatusSwitchingProtocols
-	if informational || g.begin() == nil {
+	if informational || g.step.Begin() == nil {
 		g.ResponseWriter.WriteHeader(code)
 	}
 }
 
-func (g *gate) Write(b []byte) (int, error) {
-	if err := g.begin(); err != nil {
+func (g *Gate) Write(b []byte) (int, error) {
+	if err := g.step.Begin(); err != nil {
 		return 0, err
 	}
 	return g.ResponseWriter.Write(b)
 }
 
-func (g *gate) WriteString(s string) (int, error) {
-	if err := g.begin(); err != nil {
+func (g *Gate) WriteString(s string) (int, error) {
+	if err := g.step.Begin(); err != nil {
 		return 0, err
 	}
 	return io.WriteString(g.ResponseWriter, s)
 }
 
-func (g *gate) ReadFrom(src io.Reader) (int64, error) {
-	if err := g.begin(); err != nil {
+func (g *Gate) ReadFrom(src io.Reader) (int64, error) {
+	if err := g.step.Begin(); err != nil {
 		return 0, err
 	}
 	return io.Copy(g.ResponseWriter, src)
 }
 
-// flush flushes also if begin fails, so that what is sent in place of the response
+// flush flushes also if the step fails, so that what is sent in place of the response
 // does not wait for the handler to return.
-func (g *gate) flush() error {
-	err := g.begin()
+func (g *Gate) flush() error {
+	err := g.step.Begin()
 	flushed := http.NewResponseController(g.ResponseWriter).Flush()
 	if err != nil {
 		return err
@@ -108,25 +111,25 @@ func (g *gate) flush() error {
 	return flushed
 }
 
-func (g *gate) hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if err := g.begin(); err != nil {
+func (g *Gate) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := g.step.Begin(); err != nil {
 		return nil, nil, err
 	}
 	return http.NewResponseController(g.ResponseWriter).Hijack()
 }
 
-func (g *gate) push(target string, opts *http.PushOptions) error {
+func (g *Gate) push(target string, opts *http.PushOptions) error {
 	return g.ResponseWriter.(http.Pusher).Push(target, opts)
 }
 
-func (g *gate) closeNotify() <-chan bool { return g.ResponseWriter.(closeNotifier).CloseNotify() }
+func (g *Gate) closeNotify() <-chan bool { return g.ResponseWriter.(closeNotifier).CloseNotify() }
 
 // closeNotifier is http.CloseNotifier, which is deprecated, and which gin needs to stream.
 type closeNotifier interface{ CloseNotify() <-chan bool }
 
 type (
-	flusher       struct{ *gate }
-	hijacker      struct{ *gate }
+	flusher       struct{ *Gate }
+	hijacker      struct{ *Gate }
 	flushHijacker struct{ flusher }
 	flushPusher   struct{ flusher }
 	http1         struct{ flushHijacker } // as of a HTTP/1 connection

@@ -37,12 +37,20 @@ func (r readerFrom) ReadFrom(src io.Reader) (int64, error) {
 	return int64(len(b)), err
 }
 
+type step func() error
+
+func (s step) Begin() error { return s() }
+
+func wrap(w http.ResponseWriter, s step) http.ResponseWriter {
+	return firstbyte.Wrap(w, new(firstbyte.Gate), s)
+}
+
 // TestAbilities shows that a wrapped writer says of itself that it can do what
 // the writer can, by itself or by Unwrap, and no more.
 func TestAbilities(t *testing.T) {
 	for name, w := range writers(new(trace)) {
 		t.Run(name, func(t *testing.T) {
-			wrapped := firstbyte.Wrap(w, func() error { return nil })
+			wrapped := wrap(w, func() error { return nil })
 			flushes := reaches[http.Flusher](w) || reaches[errorFlush](w)
 			for ability, test := range map[string]struct{ got, want bool }{
 				"Flush":       {can[http.Flusher](wrapped), flushes},
@@ -118,7 +126,7 @@ func TestNothingGoesAroundBegin(t *testing.T) {
 		for way, test := range ways {
 			t.Run(name+"/"+way, func(t *testing.T) {
 				var got trace
-				w := firstbyte.Wrap(writers(&got)[name], func() error { got.add("begin"); return nil })
+				w := wrap(writers(&got)[name], func() error { got.add("begin"); return nil })
 				err := test.send(w)
 				if errors.Is(err, http.ErrNotSupported) {
 					if len(got) != 0 {
@@ -144,7 +152,7 @@ func TestNothingIsSentIfBeginFails(t *testing.T) {
 		for way, test := range ways {
 			t.Run(name+"/"+way, func(t *testing.T) {
 				var got trace
-				w := firstbyte.Wrap(writers(&got)[name], func() error { return errBegin })
+				w := wrap(writers(&got)[name], func() error { return errBegin })
 				err := test.send(w)
 				if errors.Is(err, http.ErrNotSupported) {
 					return
@@ -165,7 +173,7 @@ func TestNothingIsSentIfBeginFails(t *testing.T) {
 
 func TestInformationalHeadersComeBefore(t *testing.T) {
 	var got trace
-	w := firstbyte.Wrap(plain{&got}, func() error { got.add("begin"); return nil })
+	w := wrap(plain{&got}, func() error { got.add("begin"); return nil })
 	for _, code := range []int{http.StatusContinue, http.StatusEarlyHints, http.StatusProcessing, http.StatusOK} {
 		w.WriteHeader(code)
 	}
@@ -177,11 +185,11 @@ func TestInformationalHeadersComeBefore(t *testing.T) {
 func TestWhatSendsNothingPassesUnchanged(t *testing.T) {
 	var got trace
 	begin := func() error { got.add("begin"); return nil }
-	firstbyte.Wrap(writers(&got)["FP"], begin).(http.Pusher).Push("/style.css", nil)
+	wrap(writers(&got)["FP"], begin).(http.Pusher).Push("/style.css", nil)
 	for _, name := range []string{"FHC", "FPC"} {
-		firstbyte.Wrap(writers(&got)[name], begin).(notifier).CloseNotify()
+		wrap(writers(&got)[name], begin).(notifier).CloseNotify()
 	}
-	http.NewResponseController(firstbyte.Wrap(writers(&got)["with deadlines behind Unwrap"], begin)).SetReadDeadline(time.Time{})
+	http.NewResponseController(wrap(writers(&got)["with deadlines behind Unwrap"], begin)).SetReadDeadline(time.Time{})
 	if want := (trace{"push", "notify", "notify", "deadline"}); !slices.Equal(got, want) {
 		t.Errorf("did %q, want %q", got, want)
 	}
@@ -209,7 +217,7 @@ func TestServersWriters(t *testing.T) {
 		t.Run(proto, func(t *testing.T) {
 			begun := 0
 			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				wrapped := firstbyte.Wrap(w, func() error { begun++; return nil })
+				wrapped := wrap(w, func() error { begun++; return nil })
 				for name, has := range abilities {
 					if got, want := has(wrapped), has(w); got != want {
 						t.Errorf("%s: %v, want %v", name, got, want)
@@ -243,7 +251,7 @@ func TestHijackOfAConnection(t *testing.T) {
 	}
 	begun := make(chan bool, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w = firstbyte.Wrap(onlyUnwrap{w, unwrapper{w}}, func() error { begun <- true; return nil })
+		w = wrap(onlyUnwrap{w, unwrapper{w}}, func() error { begun <- true; return nil })
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			t.Error(err)
@@ -264,9 +272,9 @@ func TestHijackOfAConnection(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	begin := func() error { return nil }
+	g, begin := new(firstbyte.Gate), step(func() error { return nil })
 	for name, w := range writers(new(trace)) {
-		if n := testing.AllocsPerRun(100, func() { firstbyte.Wrap(w, begin) }); n > 1 {
+		if n := testing.AllocsPerRun(100, func() { firstbyte.Wrap(w, g, begin) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
