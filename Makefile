@@ -12,7 +12,7 @@ WAYS = ./$(shell git grep -l '^//go:build plainscs' -- '*_test.go' | xargs -n1 d
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help test short race one ways bench lint mutants ci
+.PHONY: help test short race one ways bench table compare lint mutants ci
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -34,7 +34,13 @@ ways: ## the ways back, with revoke and with plain scs
 	go test -tags plainscs -run PlainSCS $(WAYS)
 
 bench: ## all benchmarks of the root module
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -skip Table -benchmem ./...
+
+table: ## the tables of docs/performance.md
+	go test -run '^$$' -bench Table ./test/bench
+
+compare: ## benchmarks of this commit and of the one it is based on
+	.ci/bench
 
 lint: ## golangci-lint, in every module
 	@set -e; for module in $(MODULES); do echo "$$module"; (cd $$module && go run $(GOLANGCI) run ./...); done

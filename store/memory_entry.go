@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"math"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func pack(r Record) body {
 // setTime sets a time; that of the expiry goes no further than the deadline.
 func (b *body) setTime(i int, t time.Time) {
 	b.times[i] = t.UnixMicro()
-	if i == expires && !b.time(deadline).IsZero() {
+	if i == expires && b.times[deadline] != never {
 		b.times[i] = min(b.times[i], b.times[deadline])
 	}
 }
@@ -78,12 +79,16 @@ func (b *body) use(at time.Time) {
 	}
 }
 
+var never = time.Time{}.UnixMicro()
+
 // bySeen puts the least recently seen first, and what was not seen yet last.
-func bySeen(a, b *entry) int {
-	if x, y := a.time(seen).IsZero(), b.time(seen).IsZero(); x != y {
-		return map[bool]int{true: 1, false: -1}[x]
+func bySeen(a, b *entry) int { return cmp.Compare(a.lastSeen(), b.lastSeen()) }
+
+func (b *body) lastSeen() int64 {
+	if b.times[seen] == never {
+		return math.MaxInt64
 	}
-	return cmp.Compare(a.times[seen], b.times[seen])
+	return b.times[seen]
 }
 
 // record returns a copy of all but the bytes.
