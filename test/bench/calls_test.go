@@ -154,13 +154,18 @@ func (r *report) bytesInRedis(k kind) {
 		return float64(n)
 	}
 	one := usage("scs:session:" + plain.cookie())
-	for _, n := range []int{1, 10, 100} {
-		user := fmt.Sprint("who has ", n)
+	each := func(n int, setting string) {
+		user := fmt.Sprint("who has ", n, setting)
 		for range n {
 			ours.signIn(func() string { return user }, nil)()
 		}
-		r.printf("| Redis, %d a user | %.0f | %.0f |", n, one, usage("revoke:"+userKey(ours.m, user))/float64(n))
+		r.printf("| Redis, %d a user%s | %.0f | %.0f |", n, setting, one, usage("revoke:"+userKey(ours.m, user))/float64(n))
 	}
+	each(1, "")
+	each(10, "")
+	each(100, "")
+	k.server.Do("CONFIG", "SET", "hash-max-listpack-value", 512)
+	each(10, ", hash-max-listpack-value 512")
 }
 
 func thousands(n int) string {

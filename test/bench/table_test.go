@@ -50,7 +50,7 @@ func (r *report) printf(format string, args ...any) { fmt.Fprintf(r.out, format+
 
 func (r *report) all(server *redistest.Server) {
 	began := time.Now()
-	r.printf("%s, %d processors\n", runtime.Version(), runtime.GOMAXPROCS(0))
+	r.printf("Go %s, %d processors.\n", strings.TrimPrefix(runtime.Version(), "go"), runtime.GOMAXPROCS(0))
 	r.printf("| µs beyond the bare handler (× scs with gob) | %s | %s | %s | × the same codec |\n|---|---|---|---|---|", plainGob, plainCBOR, tracked)
 	memory, redis := kind{name: "memory"}, kind{"Redis", server}
 	for _, k := range []kind{memory, redis} {
