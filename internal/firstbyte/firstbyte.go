@@ -20,10 +20,10 @@ type Gate struct {
 	step Step
 }
 
-// Wrap returns a writer, kept in g, that begins the step before it passes anything on to w. If
-// the step fails, nothing of the handler's response goes out, and the handler's calls
-// return its error. Informational headers, and what [http.Pusher] pushes, do not wait
-// for it.
+// Wrap returns a writer, kept in g, that begins the step before it passes anything on
+// to w. If the step fails, nothing of the handler's response goes out, and the handler's
+// calls return its error. Informational headers, and what [http.Pusher] pushes, do not
+// wait for it.
 //
 // A handler can flush and hijack the writer exactly if it can do so with w, by a
 // type assertion or by an [http.ResponseController]. What the writers of net/http

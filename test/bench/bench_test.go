@@ -11,6 +11,7 @@ import (
 
 // each benchmarks a request of each contender over each kind of store.
 func each(b *testing.B, idle time.Duration, request func(c *contender) func()) {
+	withoutLog(b)
 	for _, k := range []kind{{name: "memory"}, {"redis", redistest.Start(b)}} {
 		for _, c := range contenders(k, idle) {
 			b.Run(k.name+"/"+c.name, func(b *testing.B) {
@@ -35,6 +36,7 @@ func BenchmarkSignIn(b *testing.B) {
 }
 
 func BenchmarkReadParallel(b *testing.B) {
+	withoutLog(b)
 	for _, k := range []kind{{name: "memory"}, {"redis", redistest.Start(b)}} {
 		for _, c := range contenders(k, 0) {
 			b.Run(k.name+"/"+c.name, func(b *testing.B) {
@@ -51,6 +53,7 @@ func BenchmarkReadParallel(b *testing.B) {
 
 // managed runs a benchmark of what plain scs cannot do, with n sessions of a user.
 func managed(b *testing.B, n int, fill bool, call func(m *revoke.Manager, user string) error) {
+	withoutLog(b)
 	for _, k := range []kind{{name: "memory"}, {"redis", redistest.Start(b)}} {
 		b.Run(fmt.Sprint(k.name, "/", n), func(b *testing.B) {
 			c := contenders(k, 0)[2]
