@@ -30,7 +30,7 @@ local head = 123 -- how many bytes come before what may be missing
 -- known reports whether a text is of a version that is known here, and as long as
 -- one must be, without and with what is missing from the first version.
 local function known(text, short, long)
-  local version = string.byte(text)
+  local version = string.byte(text, 1, 1)
   return version == 49 and #text >= short or version == 50 and #text >= long
 end
 
@@ -68,7 +68,7 @@ local function seen(text) return sub(text, 88, 105) end
 
 -- renewal returns prev, renewed and used, or '' if there are none.
 local function renewal(text)
-  return string.byte(text) == 50 and sub(text, head + 1, head + 68) or ''
+  return string.byte(text, 1, 1) == 50 and sub(text, head + 1, head + 68) or ''
 end
 local function client(text)
   return sub(text, head + 1 + #renewal(text))
