@@ -105,19 +105,9 @@ func (s *request) fail(err error) {
 
 // vary says which headers of the request the response depends on.
 func (m *Manager) vary(h http.Header) {
-	on := varyOnCookie
+	on := append(make([]string, 0, 2), "Cookie")
 	if m.takesTokens() {
-		on = varyOnBoth
+		on = append(on, "Authorization")
 	}
-	if len(h["Vary"]) > 0 {
-		on = append(h["Vary"], on...)
-	}
-	h["Vary"] = on
+	h["Vary"] = append(h["Vary"], on...)
 }
-
-// What nearly every response has under Vary: who adds to it, as to any slice that is
-// full, gets another one.
-var (
-	varyOnCookie = []string{"Cookie"}
-	varyOnBoth   = []string{"Cookie", "Authorization"}
-)
