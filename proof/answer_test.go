@@ -11,6 +11,8 @@ import (
 // understand says in the model's words what was answered, and learns from it.
 func (h *history) understand(in input, a site.Answer) output {
 	switch {
+	case in.kind == prove && a.Status == 503 && a.Update == site.Stale: // another has renewed the token
+		return output{answer: droppedStale}
 	case a.Unknown():
 		return output{answer: unknown}
 	case a.Status == 401 && a.Code == "session_revoked" && reasons[a.Reason] != 0:
