@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -54,6 +55,26 @@ func testRoundTrips(t *testing.T, d sqlstore.Dialect, proxy *servertest.Proxy, d
 		call.run()
 		if n := proxy.Exchanges() - before; n > most {
 			t.Errorf("%s took %d round trips, want %d", call.name, n, most)
+		}
+	}
+}
+
+// Each method of SQLite runs few statements, of which those of a transaction are at least
+// four: one asks for the time that SQLite waits, and two begin and commit. What can end
+// a session asks for synchronous as well.
+func TestSQLiteStatements(t *testing.T) {
+	r, db := recorded(t, filepath.Join(t.TempDir(), "db"))
+	st := migrated(t, db, sqlstore.SQLite)
+	most := map[string]int{
+		"Find": 1, "List": 1, "Update": 4, "Touch": 4, "Create": 10, "Revoke": 9,
+		"RevokeAll": 9 + 9, // one for each session that ends, and one for tombstones beyond the limit
+		"RevokedEveryone": 1, "RevokeEveryone": 5,
+	}
+	for _, call := range calls(t, st, "statements") {
+		r.statements = nil
+		call.run()
+		if n := len(r.statements); n == 0 || n > most[call.name] {
+			t.Errorf("%s ran %d statements, want %d: %q", call.name, n, most[call.name], r.statements)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -77,9 +78,11 @@ func (s *Store) migrateSQLite(ctx context.Context) error {
 	if err := s.db.QueryRowContext(ctx, "pragma journal_mode = wal").Scan(&mode); err != nil {
 		return err
 	}
-	return s.engine.(*transactions).begin(ctx, true, "", func(t *transaction) error {
-		for _, statement := range statements(SQLite) {
-			if _, err := t.conn.ExecContext(t.ctx, statement); err != nil {
+	return s.engine.(*transactions).alone(ctx, true, func(whole context.Context, conn *sql.Conn) error {
+		all := slices.Concat([]string{"begin immediate"}, statements(SQLite), []string{"commit"})
+		for _, statement := range all {
+			if _, err := conn.ExecContext(whole, statement); err != nil {
+				discard(conn) // it may be in the transaction
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -14,23 +15,24 @@ import (
 // writing from its beginning.
 type transactions struct {
 	*Store
-	writer chan struct{} // has a place for the one that writes
+	writer   chan struct{} // has a place for the one that writes
+	prepared atomic.Pointer[prepared]
 }
 
-// A transaction runs on a connection that has the lock.
+// A transaction has the lock, and concerns the sessions of a user.
 type transaction struct {
 	*Store
 	ctx  context.Context
-	conn *sql.Conn
+	q    querier
 	user string
 }
 
-// begin runs fn in a transaction and commits it if fn returns no error.
+// alone runs fn, which writes, on a connection that is set for it.
 //
 // Those who wait do so in a queue, because SQLite has them sleep, and then some
-// starve. A transaction that has begun is not cancelled: it takes as long as the
-// disk does, and its outcome is known.
-func (l *transactions) begin(ctx context.Context, durable bool, user string, fn func(*transaction) error) (err error) {
+// starve. What has begun is not cancelled: it takes as long as the disk does, and its
+// outcome is known.
+func (l *transactions) alone(ctx context.Context, durable bool, fn func(whole context.Context, conn *sql.Conn) error) (err error) {
 	select {
 	case l.writer <- struct{}{}:
 	case <-ctx.Done():
@@ -49,26 +51,7 @@ func (l *transactions) begin(ctx context.Context, durable bool, user string, fn 
 	if err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(whole, "begin immediate"); err != nil {
-		if !busy(err) {
-			discard(conn) // it may have begun all the same
-		}
-		return err
-	}
-	if err := fn(&transaction{l.Store, whole, conn, user}); err != nil {
-		return rollback(whole, conn, err)
-	}
-	if _, err := conn.ExecContext(whole, "commit"); err != nil {
-		return rollback(whole, conn, err)
-	}
-	return nil
-}
-
-func rollback(ctx context.Context, conn *sql.Conn, err error) error {
-	if _, failed := conn.ExecContext(ctx, "rollback"); failed != nil {
-		discard(conn)
-	}
-	return err
+	return fn(whole, conn)
 }
 
 // discard has the pool close a connection. Whatever it was doing is rolled back.
@@ -106,18 +89,64 @@ func settle(ctx context.Context, conn *sql.Conn, durable bool) (restore func(), 
 	return restore, err
 }
 
+// write runs fn in a transaction, of which the first statement must write: it takes the
+// lock.
 func (l *transactions) write(ctx context.Context, durable bool, fn func(context.Context, querier) error) error {
-	return l.begin(ctx, durable, "", func(t *transaction) error { return fn(t.ctx, t.conn) })
+	prepared, err := l.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	return l.alone(ctx, durable, func(whole context.Context, conn *sql.Conn) error {
+		tx, err := conn.BeginTx(whole, nil)
+		if err != nil {
+			if !busy(err) {
+				discard(conn) // it may have begun all the same
+			}
+			return err
+		}
+		if err := fn(whole, prepared.in(whole, tx)); err != nil {
+			if tx.Rollback() != nil {
+				discard(conn)
+			}
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			discard(conn) // it may not have ended
+			return err
+		}
+		return nil
+	})
+}
+
+// begin runs fn in a transaction for a user. It takes the lock by deleting a few rows of
+// what has ended.
+func (l *transactions) begin(ctx context.Context, durable bool, user string, fn func(*transaction) error) error {
+	return l.write(ctx, durable, func(ctx context.Context, q querier) error {
+		t := &transaction{l.Store, ctx, q, user}
+		if err := t.exec(retireStatement, retired); err != nil {
+			return err
+		}
+		return fn(t)
+	})
 }
 
 // read does not cancel what it has begun either: that would cost more than it takes.
+// If the pool is bounded it first waits for a connection, as long as the context says.
 func (l *transactions) read(ctx context.Context, fn func(context.Context, querier) error) error {
+	whole := context.WithoutCancel(ctx)
+	if l.db.Stats().MaxOpenConnections == 0 {
+		prepared, err := l.prepare(ctx)
+		if err != nil {
+			return err
+		}
+		return fn(whole, prepared.on(l.db))
+	}
 	conn, err := l.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return fn(context.WithoutCancel(ctx), conn)
+	return fn(whole, conn)
 }
 
 func (l *transactions) create(ctx context.Context, r store.Record, limit store.Limit) (evicted []store.Record, err error) {
@@ -155,21 +184,24 @@ func known(sessions []store.Record, err error) ([]store.Record, error) {
 var everyoneStatement = newStatement("update revoke_state set era = era + 1, everyone = {greatest}(everyone, {now})")
 
 func (l *transactions) revokeEveryone(ctx context.Context) error {
-	return l.begin(ctx, true, "", func(t *transaction) error { return t.exec(everyoneStatement) })
+	return l.write(ctx, true, func(ctx context.Context, q querier) error {
+		_, err := l.exec(ctx, q, everyoneStatement)
+		return err
+	})
 }
 
 func (t *transaction) exec(st statement, args ...any) error {
-	_, err := t.Store.exec(t.ctx, t.conn, st, args...)
+	_, err := t.Store.exec(t.ctx, t.q, st, args...)
 	return err
 }
 
 func (t *transaction) listed(st statement, args ...any) ([]store.Record, error) {
-	return t.Store.listed(t.ctx, t.conn, t.user, st, args...)
+	return t.Store.listed(t.ctx, t.q, t.user, st, args...)
 }
 
 // any reports whether a statement selects any row, and scans it into targets.
 func (t *transaction) any(st statement, args []any, targets ...any) (found bool, err error) {
-	err = t.query(t.ctx, t.conn, st, func(scan func(...any) error) error {
+	err = t.query(t.ctx, t.q, st, func(scan func(...any) error) error {
 		found = true
 		return scan(targets...)
 	}, args...)

@@ -44,9 +44,6 @@ func (t *transaction) create(r store.Record, limit store.Limit) ([]store.Record,
 	if err == nil && r.Once.After(t.now()) {
 		err = t.exec(setOnceStatement, []byte(r.User), []byte(r.ID), r.Once.UnixMicro())
 	}
-	if err == nil {
-		err = t.exec(retireStatement, retired)
-	}
 	if err != nil || limit.Max <= 0 {
 		return nil, err
 	}
@@ -160,13 +157,8 @@ func (t *transaction) bury(sessions []store.Record, why store.Revocation) error 
 	if len(sessions) == 0 {
 		return nil
 	}
-	bury, err := t.conn.PrepareContext(t.ctx, buryStatement[SQLite].text)
-	if err != nil {
-		return err
-	}
-	defer bury.Close()
 	for _, r := range sessions {
-		_, err := bury.ExecContext(t.ctx, []byte(r.User), []byte(r.ID), why.At.UnixMicro(), []byte(why.Reason), []byte(why.By))
+		err := t.exec(buryStatement, []byte(r.User), []byte(r.ID), why.At.UnixMicro(), []byte(why.Reason), []byte(why.By))
 		if err != nil {
 			return err
 		}

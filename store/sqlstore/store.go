@@ -65,7 +65,7 @@ func New(db *sql.DB, d Dialect) *Store {
 	case Postgres, MySQL:
 		s.engine = &functions{s}
 	case SQLite:
-		s.engine = &transactions{s, make(chan struct{}, 1)}
+		s.engine = &transactions{Store: s, writer: make(chan struct{}, 1)}
 	default:
 		panic("sqlstore: no such dialect: " + d.String())
 	}
