@@ -152,7 +152,7 @@ func BenchmarkBesideSCS(b *testing.B) {
 		}
 	}
 	b.Run("mariadb", func(b *testing.B) {
-		dsn := servertest.MariaDSN(servertest.StartMariaDB(b).Addr) + "?interpolateParams=true&parseTime=true"
+		dsn := servertest.StartMariaDB(b).DSN() + "?interpolateParams=true&parseTime=true"
 		theirs := one(b, "mysql", dsn)
 		must(theirs.Exec("create table sessions (token char(43) primary key, data blob not null, expiry timestamp(6) not null, index (expiry))"))
 		st := migrated(b, one(b, "mysql", dsn), sqlstore.MySQL)

@@ -67,7 +67,7 @@ func TestSQLiteStatements(t *testing.T) {
 	st := migrated(t, db, sqlstore.SQLite)
 	most := map[string]int{
 		"Find": 1, "List": 1, "Update": 4, "Touch": 4, "Create": 10, "Revoke": 9,
-		"RevokeAll": 9 + 9, // one for each session that ends, and one for tombstones beyond the limit
+		"RevokeAll":       9 + 9, // one for each session that ends, and one for tombstones beyond the limit
 		"RevokedEveryone": 1, "RevokeEveryone": 5,
 	}
 	for _, call := range calls(t, st, "statements") {

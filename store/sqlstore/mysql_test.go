@@ -12,9 +12,13 @@ import (
 	"github.com/revoke-sessions/revoke/store/storetest"
 )
 
-func TestMariaDB(t *testing.T) {
-	server := servertest.StartMariaDB(t)
-	dsn := servertest.MariaDSN(server.Addr)
+func TestMariaDB(t *testing.T) { testMySQL(t, servertest.StartMariaDB(t)) }
+
+// TestMySQL needs mysqld in the PATH.
+func TestMySQL(t *testing.T) { testMySQL(t, servertest.StartMySQL(t)) }
+
+func testMySQL(t *testing.T, server *servertest.MySQL) {
+	dsn := server.DSN()
 	t.Run("MigrateAtOnce", func(t *testing.T) {
 		tenMigrate(t, sqlstore.MySQL, func() *sql.DB { return open(t, "mysql", dsn) })
 	})
@@ -45,7 +49,7 @@ func TestMariaDB(t *testing.T) {
 	t.Run("RoundTrips", func(t *testing.T) {
 		for options, most := range map[string]int64{"": 2, interpolate: 1} {
 			proxy := servertest.StartProxy(t, server.Addr)
-			testRoundTrips(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MariaDSN(proxy.Addr)+options), most)
+			testRoundTrips(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MySQLDSN(proxy.Addr)+options), most)
 		}
 	})
 	t.Run("Expiry", func(t *testing.T) {
