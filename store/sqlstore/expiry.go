@@ -11,14 +11,16 @@ const (
 	pruned  = 1000 // rows that Prune deletes at a time, so that nobody waits for it long
 )
 
-const dueSessions = `where (era, due) < ((select era from revoke_state), {hour}) order by era, due limit $1`
-
 var (
-	retireStatement = newStatement(`delete from revoke_sessions where rowid in (select rowid from revoke_sessions ` + dueSessions + `)`)
+	retireStatement = newStatement(`delete from revoke_sessions where rowid in (select rowid from revoke_sessions
+		where (era, due) < ((select era from revoke_state), {hour}) order by era, due limit $1)`)
 
 	pruneStatements = map[Dialect][]statement{
 		Postgres: {
-			newStatement(`delete from revoke_sessions where ctid = any(array(select ctid from revoke_sessions ` + dueSessions + ` for update skip locked))`),
+			newStatement(`delete from revoke_sessions where ctid = any(array(select ctid from revoke_sessions
+				where era < (select era from revoke_state) order by era limit $1 for update skip locked))`),
+			newStatement(`delete from revoke_sessions where ctid = any(array(select ctid from revoke_sessions
+				where era = (select era from revoke_state) and due < {hour} order by due limit $1 for update skip locked))`),
 			newStatement(`delete from revoke_users where ctid = any(array(select ctid from revoke_users where mark_until / 3600000000 < {hour} limit $1 for update skip locked))`),
 			newStatement(`delete from revoke_onces where ctid = any(array(select ctid from revoke_onces where until / 3600000000 < {hour} limit $1 for update skip locked))`),
 		},

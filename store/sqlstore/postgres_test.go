@@ -49,7 +49,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.Postgres, "pgx", isolated(t, server, "clock")) })
 	t.Run("Held", func(t *testing.T) { testHeld(t, sqlstore.Postgres, open(t, "pgx", isolated(t, server, "held"))) })
 	t.Run("Expiry", func(t *testing.T) { testExpiry(t, sqlstore.Postgres, open(t, "pgx", isolated(t, server, "expiry"))) })
-	t.Run("Plans", func(t *testing.T) { testPlans(t, "pgx", isolated(t, server, "plans")) })
+	t.Run("Plans", func(t *testing.T) { testPlans(t, isolated(t, server, "plans")) })
 	t.Run("Listen", func(t *testing.T) { testListen(t, server) })
 	t.Run("Isolation", func(t *testing.T) { testIsolation(t, server) })
 	t.Run("RoundTrips", func(t *testing.T) {
