@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -149,13 +150,25 @@ func (l *transactions) read(ctx context.Context, fn func(context.Context, querie
 	return fn(whole, conn)
 }
 
+// create is durable only if it evicts, which it knows in the transaction, when it is too
+// late to say so: then it starts anew.
 func (l *transactions) create(ctx context.Context, r store.Record, limit store.Limit) (evicted []store.Record, err error) {
-	err = l.begin(ctx, limit.Max > 0, r.User, func(t *transaction) (err error) {
-		evicted, err = t.create(r, limit)
-		return err
-	})
+	for _, durable := range []bool{false, true} {
+		err = l.begin(ctx, durable, r.User, func(t *transaction) (err error) {
+			evicted, err = t.create(r, limit)
+			if err == nil && len(evicted) > 0 && !durable {
+				return errEvicts
+			}
+			return err
+		})
+		if err != errEvicts {
+			break
+		}
+	}
 	return known(evicted, err)
 }
+
+var errEvicts = errors.New("sessions are evicted")
 
 func (l *transactions) revoke(ctx context.Context, user, id string, why store.Revocation) (were []store.Record, err error) {
 	err = l.begin(ctx, true, user, func(t *transaction) (err error) {
