@@ -72,8 +72,8 @@ func testPlans(t *testing.T, dsn string) {
 		if before[name] == 0 {
 			t.Errorf("%s was not explained", name)
 		}
-		// Indexes have a level or two more, and a method looks into them a few times.
-		if after[name] > before[name]*3/2+5 {
+		// Indexes are a level or two deeper, and RevokeAll looks for each session by itself.
+		if after[name] > 2*before[name] {
 			t.Errorf("%s reads %d pages with %d sessions, and %d with %d", name, before[name], few, after[name], many)
 		}
 	}
