@@ -8,7 +8,7 @@
 //
 // The driver is the application's choice. This package imports none. It is tested
 // with pgx and lib/pq, modernc.org/sqlite and mattn/go-sqlite3, and go-sql-driver/mysql
-// on MariaDB. Its tables stand beside the table "sessions" that scs's own stores have
+// on MariaDB and MySQL. Its tables stand beside the table "sessions" that scs's own stores have
 // for visitors who are not signed in.
 //
 // Migrate makes the tables; whoever has migrations of their own takes [Schema]. Rows
@@ -57,14 +57,16 @@
 //
 // With lib/pq put binary_parameters=yes into the DSN: it halves the round trips. Behind
 // pgbouncer in transaction mode it is necessary, and pgx needs
-// default_query_exec_mode=exec. Listen needs a direct connection.
+// default_query_exec_mode=exec there. Listen must go past pgbouncer to the server.
 //
 // # SQLite
 //
 // The file must be on a local disk. Several processes may share it; those that write
 // then wait for each other, up to tenths of a second. Migrate turns the write-ahead log
 // on. The DSN needs nothing but the file: busy_timeout and the like are set for each
-// transaction and put back. A database in memory works with SetMaxOpenConns(1).
+// transaction and put back. Each connection of the pool parses a statement once. If the
+// pool is bounded by SetMaxOpenConns, reads are parsed each time, and take about twice as
+// long. A database in memory needs SetMaxOpenConns(1).
 //
 // If the process is killed, nothing comes back that was answered. If the power fails,
 // SQLite with synchronous=NORMAL, which is usual with that log, loses what was
