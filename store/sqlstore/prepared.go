@@ -5,8 +5,9 @@ import (
 	"database/sql"
 )
 
-// prepared are the statements that concern one user, by their text. SQLite takes longer to parse one than to run it, so each connection does so
-// once. It does so again by itself if the tables have changed.
+// prepared are the statements that concern one user, by their text. To parse one takes
+// SQLite longer than to run it, so each connection parses it once, and again by itself if
+// the tables have changed.
 type prepared map[string]*sql.Stmt
 
 var ofUser = []statement{
