@@ -25,6 +25,7 @@ func TestLease(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			st := test.open(t)
 			storetest.Run(t, func() store.Store { return store.Lease(st, time.Millisecond) })
+			storetest.RunLeases(t, func() store.Store { return st })
 		})
 	}
 }

@@ -34,6 +34,7 @@ func TestRedisReplicatedCluster(t *testing.T) {
 	primaries, _ := redistest.StartReplicatedCluster(t, 3)
 	cluster := clusterOf(t, primaries[0])
 	storetest.Run(t, func() store.Store { return replicated(cluster, 1) })
+	storetest.RunLeases(t, func() store.Store { return replicated(cluster, 1) })
 
 	t.Run("a revocation while its slot moves is final", func(t *testing.T) {
 		st := replicated(cluster, 1)

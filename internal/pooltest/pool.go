@@ -21,6 +21,7 @@ func (c Client) keepsTheContract(t *testing.T) {
 	t.Parallel()
 	pool := c.Single(t, redistest.Start(t).Addr)
 	storetest.Run(t, func() store.Store { return patient(pool) })
+	storetest.RunLeases(t, func() store.Store { return patient(pool) })
 }
 
 func (c Client) ofACluster(t *testing.T) {
@@ -28,6 +29,7 @@ func (c Client) ofACluster(t *testing.T) {
 	primaries, _ := redistest.StartReplicatedCluster(t, 3)
 	pool := c.Cluster(t, addrs(primaries[:1]))
 	storetest.Run(t, func() store.Store { return Replicated(pool, 1) })
+	storetest.RunLeases(t, func() store.Store { return Replicated(pool, 1) })
 
 	t.Run("follows a slot to another node", func(t *testing.T) {
 		st := Replicated(pool, 1)

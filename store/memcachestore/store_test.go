@@ -19,6 +19,7 @@ import (
 func TestStore(t *testing.T) {
 	client := start(t, "-m", "512", "-I", "8m").client()
 	storetest.Run(t, func() store.Store { return patient(client) })
+	storetest.RunLeases(t, func() store.Store { return patient(client) })
 }
 
 func TestStoreOnSeveralServers(t *testing.T) {

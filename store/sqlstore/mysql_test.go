@@ -35,6 +35,7 @@ func testMySQL(t *testing.T, server *servertest.MySQL) {
 			db.SetMaxIdleConns(32)
 			st := struct{ store.Store }{migrated(t, db, sqlstore.MySQL)} // without Subscribe, since nothing is told
 			storetest.Run(t, func() store.Store { return st })
+			storetest.RunLeases(t, func() store.Store { return st })
 		})
 	}
 	t.Run("Encrypted", func(t *testing.T) {

@@ -35,6 +35,7 @@ func TestPostgres(t *testing.T) {
 			st := migrated(t, db, sqlstore.Postgres)
 			st.Listen = listenPgx(server.DSN())
 			storetest.Run(t, func() store.Store { return st })
+			storetest.RunLeases(t, func() store.Store { return st })
 		})
 	}
 	t.Run("Encrypted", func(t *testing.T) {

@@ -35,6 +35,7 @@ func TestSQLite(t *testing.T) {
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		st := migrated(t, open(t, driver, file), sqlstore.SQLite)
 		storetest.Run(t, func() store.Store { return st })
+		storetest.RunLeases(t, func() store.Store { return st })
 	})
 }
 

@@ -25,6 +25,7 @@ type flawed struct {
 	everyone time.Time
 	tell     []chan string
 	torn     map[[2]string]store.Record // tombstones that Find alone knows, with a flaw
+	found    map[[2]string]store.Record // what Find has found, with a flaw
 	arrived  int                        // how many tombstones have come
 	refusal  *store.MarkedError         // the last one
 }
@@ -44,7 +45,7 @@ func newFlawed(flaw string) *flawed {
 
 func (s *flawed) wipe() {
 	s.kept, s.users = make(map[[2]string]*kept), make(map[string]time.Time)
-	s.torn = make(map[[2]string]store.Record)
+	s.torn, s.found = make(map[[2]string]store.Record), make(map[[2]string]store.Record)
 	s.marks, s.onces = make(map[string]store.Revocation), make(map[[2]string]time.Time)
 }
 

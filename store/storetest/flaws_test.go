@@ -4,7 +4,7 @@ package storetest
 var flaws = map[string][]string{
 	"": nil,
 
-	"Create drops a time":              {"Create/keeps every field"},
+	"Create drops a time":              {"Create/keeps every field", "Lease/gives what Find gives"},
 	"Create overwrites a live session": {"Create/refuses the id of a live session"},
 	"Create overwrites a tombstone":    {"Create/refuses the id of a tombstone"},
 	"Create evicts before it refuses":  {"Create/refuses the id of a live session", "Create/refuses the id of a tombstone"},
@@ -27,6 +27,7 @@ var flaws = map[string][]string{
 
 	"ids fold case":               {"Find/of the unknown", "Value/ids of odd bytes"},
 	"Find hides tombstones":       {"Find/of a tombstone"},
+	"Find answers from a cache":   {"Lease/is over when a revocation is answered"},
 	"Find finds expired sessions": {"Expiry/hides a session"},
 
 	"Update keeps a time":                            {"Update/replaces every field"},
@@ -274,7 +275,7 @@ var flaws = map[string][]string{
 	"Create evicts first":                       {"RevokeRace/of an eviction with reads"},
 	"RevokeAll leaves its mark first":           {"RevokeRace/of the mark with reads"},
 
-	"Subscribe tells nothing":              {"Subscribe/tells of a user", "Subscribe/tells of everyone"},
+	"Subscribe tells nothing":              {"Lease/is over sooner with notices", "Subscribe/tells of a user", "Subscribe/tells of everyone"},
 	"Subscribe tells of Revoke only":       {"Subscribe/tells of a user"},
 	"Subscribe tells of another":           {"Subscribe/tells of a user"},
 	"Subscribe does not tell of everyone":  {"Subscribe/tells of everyone"},

@@ -14,13 +14,14 @@ import (
 // A store without a flaw passes.
 func TestFlawless(t *testing.T) {
 	Run(t, func() store.Store { return newFlawed("") })
+	RunLeases(t, func() store.Store { return newFlawed("") })
 }
 
 // Every flaw is found by the cases that should find it, and every case finds one.
 func TestFlaws(t *testing.T) {
 	patience = time.Second
 	cases := make(map[string]testCase)
-	for _, s := range subjects {
+	for _, s := range append(subjects, leases) {
 		for _, c := range s.cases {
 			cases[s.name+"/"+c.name] = c
 		}
