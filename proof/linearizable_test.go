@@ -38,10 +38,16 @@ var users atomic.Int64
 // deploy starts the processes, each with what it reaches the store by.
 func deploy(t *testing.T, defect string, places ...site.Place) *deployment {
 	t.Helper()
+	return deployAs(t, site.Config{Defect: defect}, places...)
+}
+
+func deployAs(t *testing.T, c site.Config, places ...site.Place) *deployment {
+	t.Helper()
 	d := &deployment{client: site.NewClient()}
 	t.Cleanup(d.client.Close)
 	for _, place := range places {
-		server, err := site.Start(site.Config{Store: place, Defect: defect})
+		c.Store = place
+		server, err := site.Start(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,22 +65,25 @@ func deploy(t *testing.T, defect string, places ...site.Place) *deployment {
 // deployOverRedis puts a proxy between each process and one Redis.
 func deployOverRedis(t *testing.T, defect string) (*deployment, *redistest.Server, []*redistest.Proxy) {
 	t.Helper()
-	redis := redistest.Start(t)
+	redis, proxies, places := overRedis(t)
+	return deploy(t, defect, places...), redis, proxies
+}
+
+// overRedis starts a Redis, and a proxy for each process.
+func overRedis(t *testing.T) (redis *redistest.Server, proxies []*redistest.Proxy, places []site.Place) {
+	t.Helper()
+	redis = redistest.Start(t)
 	redis.NeedReal(t)
-	proxies := []*redistest.Proxy{redistest.NewProxy(t, redis), redistest.NewProxy(t, redis)}
-	var places []site.Place
+	proxies = []*redistest.Proxy{redistest.NewProxy(t, redis), redistest.NewProxy(t, redis)}
 	for _, p := range proxies {
 		places = append(places, site.Place{Kind: site.Redis, Address: p.Addr})
 	}
-	return deploy(t, defect, places...), redis, proxies
+	return redis, proxies, places
 }
 
 // run makes histories of some users at the same time.
 func (d *deployment) run(hangUp bool) []*history {
-	var urls []string
-	for _, server := range d.servers {
-		urls = append(urls, server.URL)
-	}
+	urls := d.urls()
 	histories := make([]*history, usersAtOnce)
 	var wg sync.WaitGroup
 	for i := range histories {
@@ -84,6 +93,13 @@ func (d *deployment) run(hangUp bool) []*history {
 	}
 	wg.Wait()
 	return histories
+}
+
+func (d *deployment) urls() (urls []string) {
+	for _, server := range d.servers {
+		urls = append(urls, server.URL)
+	}
+	return urls
 }
 
 // picture saves what porcupine draws of a history, and returns where.
@@ -158,11 +174,13 @@ func TestSessionsAreLinearizable(t *testing.T) {
 // then or later; everything that was answered must fit.
 func TestSessionsAreLinearizableUnderFaults(t *testing.T) {
 	d, redis, proxies := deployOverRedis(t, "")
+	defer disturb(redis, proxies)()
+	d.expectLinearizable(t, 7*time.Second, true)
+}
+
+// disturb has connections to Redis break now and then.
+func disturb(redis *redistest.Server, proxies []*redistest.Proxy) (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
-	defer func() {
-		close(over)
-		<-done
-	}()
 	go func() {
 		defer close(done)
 		for {
@@ -189,7 +207,7 @@ func TestSessionsAreLinearizableUnderFaults(t *testing.T) {
 			}
 		}
 	}()
-	d.expectLinearizable(t, 7*time.Second, true)
+	return func() { close(over); <-done }
 }
 
 // A checker that accepts everything proves nothing.

@@ -30,6 +30,7 @@ type Request struct {
 	Path      string // with the query, if any
 	UserAgent string // by which lists know the session
 	Cookie    string // the token; may be empty
+	Token     string // of an app, in the place of a cookie
 }
 
 // List, Revoke and RevokeOthers are the requests of revoke's API.
@@ -67,6 +68,9 @@ func (c *Client) Do(ctx context.Context, r Request) (a Answer) {
 	request.Header.Set("User-Agent", r.UserAgent)
 	if r.Cookie != "" {
 		request.AddCookie(&http.Cookie{Name: "session", Value: r.Cookie})
+	}
+	if r.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+r.Token)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -38,6 +38,14 @@ func withDefect(name string, b *backend) (store.Store, error) {
 		return unmarked{st}, nil
 	case "unused":
 		return unused{st}, nil
+	case "unaccepted":
+		return unaccepted{st}, nil
+	case "overwrite":
+		return overwriting{st}, nil
+	case "unended":
+		return unending{st}, nil
+	case "hurried", "hasty": // not the store's: see leased
+		return st, nil
 	}
 	return nil, fmt.Errorf("no defect %q", name)
 }

@@ -22,6 +22,8 @@ type Config struct {
 	TouchEvery time.Duration // Manager.TouchInterval
 	Defect     string        // of the store; see Defects
 	Plain      bool          // serve with scs alone, as before revoke came
+	ReuseGrace time.Duration // Manager.ReuseGrace
+	Lease      time.Duration // of store.Lease; none if zero
 }
 
 const apiPath = "/api/auth/sessions"
@@ -41,8 +43,8 @@ const apiPath = "/api/auth/sessions"
 //	GET    /api/auth/sessions  and the rest of the API of revoke
 //	GET    /debug              what the process holds
 //
-// With the parameter delay, in microseconds, a handler waits with the session in
-// hand, as one does that has work to do.
+// and what addTokens has. With the parameter delay, in microseconds, a handler waits with
+// the session in hand, as one does that has work to do.
 func handler(c Config) (http.Handler, error) {
 	b, err := c.Store.open()
 	if err != nil {
@@ -57,9 +59,11 @@ func handler(c Config) (http.Handler, error) {
 	}
 	sm := scs.New()
 	sm.Store = b.visitors
-	sessions := revoke.New(sm, noting{st})
+	kept, live := c.leased(noting{st})
+	sessions := revoke.New(sm, kept)
 	sessions.MaxPerUser = 0
 	sessions.TouchInterval = c.TouchEvery
+	sessions.ReuseGrace = c.ReuseGrace
 	sessions.Limiter = nil
 	sessions.Logger = slog.New(slog.DiscardHandler)
 
@@ -120,6 +124,8 @@ func handler(c Config) (http.Handler, error) {
 		return answer{}, sessions.RevokeEveryone(r.Context())
 	})
 
+	addTokens(handle, sessions, live)
+
 	outer := http.NewServeMux()
 	outer.Handle("/", withOutcome(sessions.Track(mux)))
 	outer.Handle("POST /plain/login", plainLogin(b.visitors))
@@ -134,6 +140,7 @@ func handler(c Config) (http.Handler, error) {
 type answer struct {
 	User     string   `json:"user,omitempty"`
 	Value    string   `json:"value,omitempty"`
+	Token    string   `json:"token,omitempty"`
 	Code     string   `json:"code,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
 	Revoked  []string `json:"revoked,omitempty"`
