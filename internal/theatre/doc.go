@@ -90,6 +90,7 @@
 //	order.go         operations, and the search for an order of them
 //	set.go           sets of sessions
 //	told.go          the operations in words
+//	token.go         clients that keep their tokens themselves
 //	defect.go        the defects; spoiled.go
 //	plainscs.go      the same over plain scs
 package theatre

@@ -13,4 +13,7 @@
 //	go test -short ./test/interleaving   without the programs that take long
 //	go test -race ./test/interleaving    likewise, and without the defects
 //	go test -v -run TestEveryInterleaving/with/idle_timeout$ ./test/interleaving
+//
+// Leases have a small theatre of their own, in lease_test.go: processes that remember which
+// sessions are live, and the time.
 package interleaving

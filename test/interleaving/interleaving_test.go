@@ -27,3 +27,5 @@ func TestInterleavingOnRedis(t *testing.T) {
 func TestInterleavingOfPlainSCS(t *testing.T) { theatre.PlainSCS(t) }
 
 func TestInterleavingFindsDefects(t *testing.T) { theatre.FindDefects(t) }
+
+func TestInterleavingOfTokensFindsDefects(t *testing.T) { theatre.FindDefectsOfTokens(t) }
