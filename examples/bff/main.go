@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ed25519"
 	"embed"
@@ -36,7 +37,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:4000", "`address` to listen on; port 0 picks one")
 	redisAddress := flag.String("redis", "127.0.0.1:6379", "`address` of Redis")
 	service := flag.String("service", "http://127.0.0.1:5000", "`URL` of the service")
-	issuer := flag.String("issuer", "http://127.0.0.1:4000", "`URL` by which the service knows this server")
+	issuer := flag.String("issuer", "", "`URL` by which the service knows this server; if empty, where it listens")
 	flag.Parse()
 
 	pool := site.RedisPool(*redisAddress)
@@ -45,15 +46,17 @@ func main() {
 	}
 	sm := scs.New()
 	sm.Store = redisstore.New(pool)
-	handler, err := newHandler(sm, revoke.New(sm, store.NewRedis(pool)), *service, *issuer)
-	if err != nil {
-		log.Fatal(err)
-	}
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf(tour, "http://"+l.Addr().String())
+	address := "http://" + l.Addr().String()
+	*issuer = cmp.Or(*issuer, address)
+	handler, err := newHandler(sm, revoke.New(sm, store.NewRedis(pool)), *service, *issuer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf(tour, address, *issuer, *redisAddress)
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.Serve(l))
 }
@@ -99,7 +102,7 @@ const tour = `Listening on %[1]s
 
 Start the service as well, in another terminal:
 
-  go run ./service
+  go run ./service -issuer %[2]s -redis %[3]s
 
 Open %[1]s in two browsers, sign in, and go to %[1]s/notes/ in both.
 End one session from the other. With curl:

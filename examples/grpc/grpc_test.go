@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,26 +28,44 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func start(t *testing.T) *grpc.ClientConn {
+// run runs the program, and returns what it prints and what it says when it ends.
+func run(t *testing.T, args ...string) (out *bufio.Reader, ended func() string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-listen", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), "GRPC_TEST=run")
-	out, err := cmd.StdoutPipe()
+	var said strings.Builder
+	cmd.Stderr = &said
+	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var once sync.Once
+	wait := func() { once.Do(func() { cmd.Wait() }) }
 	t.Cleanup(func() {
 		cmd.Process.Kill()
-		cmd.Wait()
+		wait()
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	return bufio.NewReader(pipe), func() string { wait(); return said.String() }
+}
+
+// start starts a server, and returns its address.
+func start(t *testing.T) (address string) {
+	t.Helper()
+	out, _ := run(t, "-listen", "127.0.0.1:0")
+	line, err := out.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := grpc.NewClient(strings.TrimSpace(strings.TrimPrefix(line, "Listening on ")), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return strings.TrimSpace(strings.TrimPrefix(line, "Listening on "))
+}
+
+// connect starts a server, and returns a connection to it.
+func connect(t *testing.T) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(start(t), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +118,7 @@ func receive(stream grpc.ClientStream) (string, error) {
 
 // TestStreamEnds has two clients of a user, of which one ends the other's stream.
 func TestStreamEnds(t *testing.T) {
-	conn := start(t)
+	conn := connect(t)
 	phone, laptop := signIn(t, conn, "ann"), signIn(t, conn, "ann")
 	ends, stays := phone.follow(), laptop.follow()
 	if err := laptop.conn.Invoke(laptop.ctx, "/Notes/EndOthers", new(emptypb.Empty), new(emptypb.Empty)); err != nil {
@@ -123,7 +142,7 @@ func TestStreamEnds(t *testing.T) {
 }
 
 func TestNoSession(t *testing.T) {
-	conn := start(t)
+	conn := connect(t)
 	for name, ctx := range map[string]context.Context{
 		"no token":   t.Context(),
 		"rubbish":    metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer x"),
@@ -141,5 +160,21 @@ func TestNoSession(t *testing.T) {
 		if status.Code(err) != codes.Unauthenticated {
 			t.Errorf("%s: a stream: %v", name, err)
 		}
+	}
+}
+
+// TestTour does what the server says when it starts.
+func TestTour(t *testing.T) {
+	address := start(t)
+	first, ended := run(t, "-listen", address, "-as", "ann")
+	if line, err := first.ReadString('\n'); line != "Note of ann\n" {
+		t.Fatalf("the first prints %q, %v", line, err)
+	}
+	second, _ := run(t, "-listen", address, "-as", "ann", "-alone")
+	if line, err := second.ReadString('\n'); line != "Note of ann\n" {
+		t.Fatalf("the second prints %q, %v", line, err)
+	}
+	if said := ended(); !strings.Contains(said, "session revoked: revoked_others") {
+		t.Errorf("the first ends with %q", said)
 	}
 }

@@ -51,12 +51,17 @@ func main() {
 
 const tour = `Listening on %[1]s
 
-See with curl what an app does, and what ends its session:
+See with curl what an app does, and what ends its session. In another terminal, in this
+folder:
 
   sh tour.sh %[1]s
 
-Or sign in to an app as yourself, and end it in your browser at %[1]s:
+Or be the app yourself, with the token that you get:
 
   curl -d user=ann %[1]s/api/login
+  curl -H 'Authorization: Bearer TOKEN' %[1]s/api/notes
+
+Then sign in as ann in your browser at %[1]s, end the app's session, and ask
+for the notes again.
 
 `
