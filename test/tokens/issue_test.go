@@ -222,8 +222,16 @@ func TestApplicationCannotReachTheChain(t *testing.T) {
 			_, _, err := app.SCS.Commit(ctx)
 			return err
 		})
-		if after := app.With(t, next.Post("/rotate").Body); after.Get("/cart").Body != "book" {
+		after := app.With(t, next.Post("/rotate").Body)
+		if after.Get("/cart").Body != "book" {
 			t.Error("a commit of Iterate has lost the session's tokens")
+		}
+		app.Handle("POST /merge", func(_ http.ResponseWriter, r *http.Request) { app.SCS.MergeSession(r.Context(), r.FormValue("other")) })
+		visitor := app.Browser(t)
+		visitor.Post("/cart?put=tea")
+		after.Post("/merge?other=" + visitor.Cookie)
+		if !after.Opens() || after.Get("/cart").Body != "tea" || !app.List(t, "ann")[0].Token {
+			t.Error("a merge has lost the session's tokens")
 		}
 	})
 }
