@@ -226,6 +226,7 @@ func (h *tokenHistory) understand(in tokenInput, a site.Answer) (out tokenOutput
 	case in.deed == issue:
 		h.learn(site.ID(a.Token), in.actor)
 		h.offered(in.actor, 0, a.Token)
+	case a.Token != "" && !h.alarms && a.Token == h.apps[in.actor].tokens[in.token]: // it is young, and stays
 	case a.Token != "":
 		h.offered(in.actor, in.token+1, a.Token)
 	case a.User != "" && a.User != h.user:

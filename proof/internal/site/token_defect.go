@@ -69,8 +69,9 @@ func (h hurried) RevokeAll(ctx context.Context, user, keep string, why store.Rev
 type hasty struct{ *store.Leased }
 
 func (h hasty) Revoke(ctx context.Context, user, id string, why store.Revocation) (store.Record, error) {
-	if _, err := h.Unwrap().Find(ctx, user, id); err != nil {
-		return store.Record{}, store.ErrNotFound
+	r, err := h.Unwrap().Revoke(ctx, user, id, why)
+	if err == nil {
+		_, _ = h.Leased.Revoke(ctx, user, id, why) // waits
 	}
-	return h.Leased.Revoke(ctx, user, id, why)
+	return r, err
 }
