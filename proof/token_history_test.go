@@ -134,6 +134,9 @@ func (h *tokenHistory) act(lane int) bool {
 		return h.request(lane, in, site.List())
 	case dice < 93 && id != "":
 		in.deed, in.target = endOne, target
+		if h.leased {
+			return h.endTwice(lane, in, site.Revoke(id))
+		}
 		return h.request(lane, in, site.Revoke(id))
 	case dice < 96:
 		in.deed = endOthers
@@ -147,13 +150,29 @@ func (h *tokenHistory) act(lane int) bool {
 
 func (h *tokenHistory) now() int64 { return time.Since(h.start).Nanoseconds() }
 
+// endTwice revokes a session that is remembered, and then once more, while the first answer is
+// waited for.
+func (h *tokenHistory) endTwice(lane int, in tokenInput, r site.Request) bool {
+	h.ask(lane, in.target)
+	first := h.newLane()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { h.request(first, in, r) })
+	time.Sleep(lease / 10)
+	return h.request(lane, in, r) && h.ask(lane, in.target)
+}
+
 // ask asks each process whether a session is live.
 func (h *tokenHistory) ask(lane, session int) bool {
+	h.mu.Lock()
+	tokens := h.apps[session].tokens
+	h.mu.Unlock()
+	if len(tokens) == 0 {
+		return true // nobody knows its name
+	}
+	sid := site.SessionOf(tokens[0])
 	for process, server := range h.servers {
 		q := question{session: session, process: process, lane: lane, call: h.now()}
-		h.mu.Lock()
-		sid := site.SessionOf(h.apps[session].tokens[0])
-		h.mu.Unlock()
 		a := h.client.Do(context.Background(), site.Get("/live?session="+sid).To(server))
 		if q.back = h.now(); a.Unknown() {
 			continue
