@@ -72,6 +72,8 @@ func (s *flawed) marked(r store.Record) error {
 		ok = ok && len(s.live(r.User, "")) > 0
 	}
 	switch {
+	case s.fails("a look-up of the mark that fails finds none"):
+		return nil
 	case !ok, !time.Now().Before(mark.Until) && !s.is("marks never expire"):
 		return nil
 	case !r.Once.IsZero() && !s.is("Create once ignores the mark") && !(s.is("a Once that has come is none") && r.Once.Before(time.Now())), s.is("the mark refuses every session"):
@@ -102,6 +104,8 @@ func (s *flawed) onceKey(user, id string) [2]string {
 func (s *flawed) createdOnce(r store.Record) bool {
 	until, ok := s.onces[s.onceKey(r.User, r.ID)]
 	switch {
+	case s.fails("a look-up of Once that fails finds none"):
+		return false
 	case s.is("Once refuses those that have it") && r.Once.IsZero():
 		return false
 	case s.is("Once ends with the session"):
@@ -128,6 +132,9 @@ func (s *flawed) once(r store.Record) {
 // mayCreate returns what stands in the way of a session.
 func (s *flawed) mayCreate(r store.Record) error {
 	k, err := s.find(r.User, r.ID)
+	if s.fails("a look-up of the id that fails finds none") {
+		k, err = nil, store.ErrNotFound
+	}
 	marked, once := s.marked(r), s.createdOnce(r)
 	s.gap("Create looks first")
 	s.gap("Create asks for the mark first")

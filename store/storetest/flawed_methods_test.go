@@ -200,6 +200,9 @@ func (s *flawed) Revoke(ctx context.Context, user, id string, why store.Revocati
 		return store.Record{}, store.ErrActorRevoked
 	}
 	k, err := s.find(user, id)
+	if s.fails("a look-up of the target that fails finds none") {
+		err = store.ErrNotFound
+	}
 	if err != nil && s.is("the target is looked up before the actor") {
 		return store.Record{}, store.ErrNotFound
 	}
@@ -221,7 +224,11 @@ func (s *flawed) Revoke(ctx context.Context, user, id string, why store.Revocati
 		s.mark(user, why)
 	}
 	defer s.forget(user, "any number of tombstones")
-	return s.bury([]*kept{k}, why)[0], nil
+	were := s.bury([]*kept{k}, why)
+	if s.fails("records come with a failure") {
+		err = s.ctx.Err()
+	}
+	return were[0], err
 }
 
 func (s *flawed) RevokeAll(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {

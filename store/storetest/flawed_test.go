@@ -18,6 +18,7 @@ import (
 type flawed struct {
 	flaw     string
 	mu       sync.Mutex
+	ctx      context.Context // of the call that has it
 	kept     map[[2]string]*kept
 	users    map[string]time.Time // when the user's key expires, with a flaw
 	marks    map[string]store.Revocation
@@ -72,6 +73,7 @@ func (s *flawed) enter(ctx context.Context) error {
 	}
 	if err == nil {
 		s.mu.Lock()
+		s.ctx = ctx
 	}
 	return err
 }
@@ -116,7 +118,7 @@ func (s *flawed) expired(k *kept) bool {
 func (s *flawed) find(user, id string) (*kept, error) {
 	k := s.kept[s.key(user, id)]
 	switch {
-	case k == nil || s.expired(k):
+	case k == nil || s.expired(k) || s.fails("a look-up that fails finds nothing"):
 		return nil, store.ErrNotFound
 	case k.Revoked != nil:
 		return k, store.ErrRevoked
@@ -217,6 +219,7 @@ func clone(r store.Record) store.Record {
 func (s *flawed) acts(user, by string) error {
 	k, err := s.find(user, by)
 	switch {
+	case by != "" && s.fails("a look-up of the actor that fails finds none"):
 	case by == "", err == nil,
 		s.is("revoked sessions act") && k != nil,
 		s.is("unknown sessions act") && k == nil:

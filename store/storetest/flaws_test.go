@@ -115,6 +115,14 @@ var flaws = map[string][]string{
 	"ignores the context":                 {"Context/that is cancelled", "Context/that is out of time"},
 	"looks for cancellation only":         {"Context/that is out of time"},
 
+	"a look-up that fails finds nothing":            {"Context/that ends meanwhile"},
+	"a look-up of the id that fails finds none":     {"Context/that ends meanwhile"},
+	"a look-up of Once that fails finds none":       {"Context/that ends meanwhile"},
+	"a look-up of the mark that fails finds none":   {"Context/that ends meanwhile"},
+	"a look-up of the actor that fails finds none":  {"Context/that ends meanwhile"},
+	"a look-up of the target that fails finds none": {"Context/that ends meanwhile"},
+	"records come with a failure":                   {"Context/that ends meanwhile"},
+
 	"expired sessions keep their id":  {"Expiry/frees the id"},
 	"a user's sessions expire as one": {"Expiry/of one leaves the others"},
 

@@ -20,12 +20,12 @@ const methodsVariable = "STORETEST_METHODS"
 
 // The store of docs/write-a-store.md passes.
 func TestStore(t *testing.T) {
-	smallest := func() *Smallest { return &Smallest{users: make(map[string]*user)} }
+	smallest := NewSmallest()
 	if methods, ok := os.LookupEnv(methodsVariable); ok {
-		Run(t, func() store.Store { return unfinished{smallest(), methods} })
+		Run(t, func() store.Store { return unfinished{smallest, methods} })
 		return
 	}
-	Run(t, func() store.Store { return smallest() })
+	Run(t, func() store.Store { return smallest })
 }
 
 // After each step of docs/write-a-store.md its cases pass, though the other methods

@@ -104,7 +104,7 @@ var subjects = []subject{
 	{name: "Tombstone", cases: tombstoneCases},
 	{name: "Value", cases: valueCases},
 	{name: "Caller", cases: callerCases},
-	{name: "Context", cases: contextCases},
+	{name: "Context", cases: slices.Concat(contextCases, contextEndCases)},
 	{name: "Expiry", cases: slices.Concat(expiryCases, laterExpiryCases), waits: true},
 	{name: "Race", cases: slices.Concat(raceCases, renewalRaceCases, writeRaceCases)},
 	{name: "RevokeRace", cases: slices.Concat(revokeRaceCases, tornRevokeCases)},
