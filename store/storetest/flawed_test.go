@@ -29,6 +29,7 @@ type flawed struct {
 	found    map[[2]string]store.Record // what Find has found, with a flaw
 	arrived  int                        // how many tombstones have come
 	refusal  *store.MarkedError         // the last one
+	memory   []byte                     // with a flaw
 }
 
 // kept is a session or a tombstone, with what some flaws keep apart from it.
@@ -186,6 +187,10 @@ func (s *flawed) returned(k *kept) store.Record {
 		return k.Record
 	}
 	r := clone(k.Record)
+	if s.is("returns memory that it uses again") {
+		s.memory = append(s.memory[:0], r.Client...)
+		r.Client = s.memory
+	}
 	if s.is("returns its own tombstones") {
 		r.Revoked = k.Revoked
 	}
@@ -202,15 +207,6 @@ func (s *flawed) listed(k *kept) store.Record {
 	}
 	if s.is("List leaves the renewal out") {
 		r.Prev, r.RenewedAt, r.UsedAt = store.Hash{}, time.Time{}, time.Time{}
-	}
-	return r
-}
-
-func clone(r store.Record) store.Record {
-	r.Client, r.Data = bytes.Clone(r.Client), bytes.Clone(r.Data)
-	if r.Revoked != nil {
-		why := *r.Revoked
-		r.Revoked = &why
 	}
 	return r
 }

@@ -112,6 +112,7 @@ var flaws = map[string][]string{
 	"changes the slices that it is given": {"Caller/gets back unchanged what it gave"},
 	"returns its own slices":              {"Caller/may change what it got"},
 	"returns its own tombstones":          {"Caller/may change what it got"},
+	"returns memory that it uses again":   {"Caller/may keep what it got"},
 	"ignores the context":                 {"Context/that is cancelled", "Context/that is out of time"},
 	"looks for cancellation only":         {"Context/that is out of time"},
 

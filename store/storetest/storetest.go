@@ -103,7 +103,7 @@ var subjects = []subject{
 	{name: "Actor", cases: actorCases},
 	{name: "Tombstone", cases: tombstoneCases},
 	{name: "Value", cases: valueCases},
-	{name: "Caller", cases: callerCases},
+	{name: "Caller", cases: slices.Concat(callerCases, callerKeepsCases)},
 	{name: "Context", cases: slices.Concat(contextCases, contextEndCases)},
 	{name: "Expiry", cases: slices.Concat(expiryCases, laterExpiryCases), waits: true},
 	{name: "Race", cases: slices.Concat(raceCases, renewalRaceCases, writeRaceCases)},
