@@ -19,7 +19,7 @@ import (
 // The case of notices is left out if the store is no [store.Subscriber].
 func RunLeases(t *testing.T, open func() store.Store) {
 	for _, c := range leases.cases {
-		t.Run(c.name, func(t *testing.T) { c.try(t, open()) })
+		t.Run(c.name, func(t *testing.T) { c.try(t, open(), open) })
 	}
 }
 

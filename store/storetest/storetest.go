@@ -27,11 +27,12 @@ import (
 // Run tests a store against the whole contract of [store.Store]. Every case is a
 // subtest, and if it fails it says which rule the store has broken.
 //
-// Run calls open once for each case. What open returns may be a new store or one
-// that other cases use as well, and may hold other sessions: a case uses users
-// of its own with random keys, and leaves what it created behind, to expire
-// within a day or two. Only the cases of RevokeEveryone touch the sessions of
-// others: they end them all.
+// Run calls open once for each case, and twice for those of Reopen. Let it return a new
+// store each time, over one database: the cases of Reopen then find what is kept in
+// the process only, and are left out if there is no such database. A case uses users of
+// its own with random keys, and leaves what it created behind, to expire within a
+// day or two. Only cases that call RevokeEveryone touch the sessions of others: they end
+// them all.
 //
 // Cases that wait for sessions to expire take the store's clock to be within
 // 100 ms of that of the test.
@@ -63,7 +64,7 @@ func Run(t *testing.T, open func() store.Store, without ...string) {
 					if s.waits {
 						t.Parallel()
 					}
-					c.try(t, st)
+					c.try(t, st, open)
 				})
 			}
 		})
@@ -99,6 +100,7 @@ var subjects = []subject{
 	{name: "Once", cases: onceCases},
 	{name: "Renewal", cases: renewalCases},
 	{name: "Deadline", cases: deadlineCases},
+	{name: "Reopen", cases: reopenCases},
 	{name: "All", cases: allCases, lacks: lacksAll},
 	{name: "Actor", cases: actorCases},
 	{name: "Tombstone", cases: tombstoneCases},
@@ -118,14 +120,15 @@ type testCase struct {
 	run  func(*trial)
 }
 
-func (c testCase) try(tb testing.TB, st store.Store) {
-	c.run(&trial{TB: tb, Store: st, ctx: tb.Context(), rule: c.rule, user: newUser()})
+func (c testCase) try(tb testing.TB, st store.Store, open func() store.Store) {
+	c.run(&trial{TB: tb, Store: st, open: open, ctx: tb.Context(), rule: c.rule, user: newUser()})
 }
 
 // A trial is one case at work on a store.
 type trial struct {
 	testing.TB
 	store.Store
+	open func() store.Store // another one
 	ctx  context.Context
 	rule string
 	user string // of this trial only

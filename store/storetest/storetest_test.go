@@ -54,12 +54,12 @@ func TestFlaws(t *testing.T) {
 }
 
 // outcome returns how a case fails, or nothing.
-func outcome(t *testing.T, c testCase, st store.Store) string {
+func outcome(t *testing.T, c testCase, st *flawed) string {
 	observed := &observer{TB: t}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.try(observed, st)
+		c.try(observed, st, func() store.Store { return st.reopened() })
 	}()
 	<-done
 	return observed.failure
