@@ -13,8 +13,12 @@ func TestSmallestStoreIsOnThePage(t *testing.T) {
 	for _, snippet := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "docs/write-a-store.md"), -1) {
 		page.WriteString(flatten(snippet[1]))
 	}
-	_, code, _ := strings.Cut(read(t, "store/storetest/smallest_test.go"), "\n)\n")
-	if flatten(code) != page.String() {
-		t.Error("docs/write-a-store.md and store/storetest/smallest_test.go have different code")
+	var tested strings.Builder
+	for _, name := range []string{"smallest_test.go", "smallest_all_test.go"} {
+		_, code, _ := strings.Cut(read(t, "store/storetest/"+name), "\n)\n")
+		tested.WriteString(flatten(code))
+	}
+	if tested.String() != page.String() {
+		t.Error("docs/write-a-store.md and store/storetest/smallest*_test.go have different code")
 	}
 }

@@ -41,7 +41,7 @@ func TestSteps(t *testing.T) {
 	missing := make(map[string]bool)
 	for _, s := range subjects {
 		for _, c := range s.cases {
-			missing["TestStore/"+s.name+"/"+strings.ReplaceAll(c.name, " ", "_")] = s.name != "Subscribe"
+			missing["TestStore/"+s.name+"/"+strings.ReplaceAll(c.name, " ", "_")] = true
 		}
 	}
 	methods := ""
