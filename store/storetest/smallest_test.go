@@ -115,7 +115,7 @@ func (s *Smallest) Create(ctx context.Context, r store.Record, limit store.Limit
 		case err == nil:
 			return nil, store.ErrExists
 		case err != store.ErrNotFound:
-			return nil, err // a tombstone
+			return nil, err // of a tombstone, or of the database
 		}
 		now, mark := time.Now(), u.mark()
 		switch {
@@ -151,7 +151,10 @@ func (s *Smallest) List(ctx context.Context, key string) (list []store.Record, e
 		list = u.others("")
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // others returns the live sessions but one, without their data.
