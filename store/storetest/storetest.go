@@ -6,9 +6,9 @@
 //	}
 //
 // Run it under the race detector as well. It takes some ten seconds on the memory
-// store, and about twenty more for each millisecond that a call takes; under the race
-// detector two to four times that, which may need a -timeout. If it takes much longer,
-// the store is slow with 1,500 sessions of one user.
+// store, and about twenty-five more for each millisecond that a call takes; under the
+// race detector up to four times that, which may need a -timeout. If it takes much
+// longer, the store is slow with 1,500 sessions of one user.
 //
 // docs/write-a-store.md has the methods in the order in which to write them, the
 // cases that each of them satisfies, and the smallest store that passes.
