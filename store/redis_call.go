@@ -30,39 +30,62 @@ type command struct {
 // its connection goes back to the pool. The change of goroutines can take as long
 // as Redis does, and is spared if nothing else can.
 func (r *Redis) do(ctx context.Context, key string, c command) (any, error) {
+	if taking := r.taking.Add(1); r.atHand(taking) && c.size() <= 16<<10 {
+		return r.call(timely{ctx, time.Now().Add(r.timeout())}, key, c, func() {})
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout(), errTimeout)
 	defer cancel()
-	call := func(taken func()) (any, error) {
-		reply, err := r.attempt(ctx, key, c, taken)
-		// A node of a cluster did not carry out what another is to, or will be in a
-		// moment; the pool has heard so too, but not everyone knows yet.
-		for wait := time.Millisecond; wait < 200*time.Millisecond && isError(err, "MOVED", "ASK"); wait *= 2 {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-				return nil, over(ctx)
-			}
-			r.taking.Add(1)
-			reply, err = r.attempt(ctx, key, c, func() {})
-		}
-		return reply, err
-	}
-	if taking := r.taking.Add(1); r.atHand(taking) && c.size() <= 16<<10 {
-		return call(func() {})
-	}
 	select {
 	case r.waiting <- struct{}{}:
 	case <-ctx.Done():
 		r.taking.Add(-1)
 		return nil, over(ctx)
 	}
-	return abandonable(ctx, func() (any, error) { return call(func() { <-r.waiting }) })
+	return abandonable(ctx, func() (any, error) {
+		return r.call(ctx, key, c, func() { <-r.waiting })
+	})
+}
+
+// A timely context has a deadline at which nobody is woken: that costs less, and is
+// enough for a call that keeps the time itself.
+type timely struct {
+	context.Context
+	deadline time.Time
+}
+
+// Deadline implements [context.Context].
+func (t timely) Deadline() (time.Time, bool) {
+	if sooner, ok := t.Context.Deadline(); ok && sooner.Before(t.deadline) {
+		return sooner, true
+	}
+	return t.deadline, true
+}
+
+// call sends the command, and sends it again if it was not carried out because another
+// node of a cluster is to do so, or will be in a moment. The pool has heard so too, but
+// not everyone knows yet.
+func (r *Redis) call(ctx context.Context, key string, c command, taken func()) (any, error) {
+	reply, err := r.attempt(ctx, key, c, taken)
+	for wait := time.Millisecond; wait < 200*time.Millisecond && isError(err, "MOVED", "ASK"); wait *= 2 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, over(ctx)
+		}
+		r.taking.Add(1)
+		reply, err = r.attempt(ctx, key, c, func() {})
+	}
+	return reply, err
 }
 
 // atHand reports whether that many connections can be taken from the pool and
 // used without waiting, dialling or testing. Should others who share the pool be
-// quicker, the limits of its Dial hold for once.
+// quicker, the limits of its Dial hold for once. A pool over a client of another kind
+// may say so itself.
 func (r *Redis) atHand(taking int64) bool {
+	if p, ok := r.pool.(interface{ AtHand() bool }); ok {
+		return p.AtHand()
+	}
 	p, ok := r.pool.(*redis.Pool)
 	if !ok || p.TestOnBorrow != nil || p.TestOnBorrowContext != nil || p.MaxConnLifetime != 0 {
 		return false

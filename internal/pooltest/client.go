@@ -29,9 +29,12 @@ func Run(t *testing.T, c Client) {
 		"sends nothing twice":                c.sendsNothingTwice,
 		"of a redis that restarts":           c.ofARedisThatRestarts,
 		"of a redis that stalls":             c.ofARedisThatStalls,
+		"whose dialler hangs":                c.whoseDiallerHangs,
 		"waits for replicas aside":           c.waitsForReplicasAside,
 		"tells of replicas that do not know": c.tellsOfReplicasThatDoNotKnow,
 		"of a limiter":                       c.ofALimiter,
+		"watches":                            c.watches,
+		"leaves nothing behind":              c.leavesNothingBehind,
 	} {
 		t.Run(name, try)
 	}

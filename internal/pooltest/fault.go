@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,6 +128,9 @@ func (c Client) ofARedisThatStalls(t *testing.T) {
 	pool := c.Single(t, server.Addr)
 	st := patient(pool)
 	must(st.Create(t.Context(), Record("user", "a"), store.Limit{}))
+	for range 200 { // so that the client has dialled whatever it wants to
+		must(st.Find(t.Context(), "user", "a"))
+	}
 	server.Pause()
 	impatient := store.NewRedis(pool)
 	impatient.Timeout = 200 * time.Millisecond
@@ -144,6 +148,43 @@ func (c Client) ofARedisThatStalls(t *testing.T) {
 		_, err := st.Find(t.Context(), "user", "a")
 		return err == nil
 	})
+}
+
+// A call ends when its time is over, also if it is the dialler that does not return.
+func (c Client) whoseDiallerHangs(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var hangs atomic.Bool
+	released := make(chan struct{})
+	pool := c.Dialled(t, server.Addr, func(ctx context.Context, addr string) (net.Conn, error) {
+		if hangs.Load() {
+			<-released
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	})
+	st := patient(pool)
+	must(st.Create(t.Context(), Record("user", "a"), store.Limit{}))
+	for range 200 { // so that the client has dialled whatever it wants to
+		must(st.Find(t.Context(), "user", "a"))
+	}
+	hangs.Store(true)
+	server.Restart()
+	impatient := store.NewRedis(pool)
+	impatient.Timeout = 100 * time.Millisecond
+	ended := make(chan error, 10)
+	go func() {
+		for range cap(ended) {
+			_, err := impatient.Find(t.Context(), "user", "a")
+			ended <- err
+		}
+	}()
+	soon(t, "calls to end while the dialler hangs", func() bool { return len(ended) == cap(ended) })
+	close(released)
+	for range cap(ended) {
+		if err := <-ended; err == nil || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Find while the dialler hangs: %v", err)
+		}
+	}
 }
 
 // While a revocation waits for replicas, others are answered.
@@ -172,6 +213,7 @@ func (c Client) waitsForReplicasAside(t *testing.T) {
 	})
 	for i := range 200 {
 		must(st.Create(t.Context(), Record("other", fmt.Sprint(i)), store.Limit{}))
+		must(st.Find(t.Context(), "other", fmt.Sprint(i)))
 	}
 	select {
 	case <-waiting:

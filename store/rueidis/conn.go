@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	redigo "github.com/gomodule/redigo/redis"
@@ -16,8 +17,9 @@ import (
 // back, as a subscription does.
 type conn struct {
 	client rueidis.Client
-	key    string // that says to which node of a cluster the commands go
-	bound  bool   // whether there is such a key
+	health *health // of the client; may be nil
+	key    string  // that says to which node of a cluster the commands go
+	bound  bool    // whether there is such a key
 
 	sent         []request // and not flushed
 	flushed      []request // and not carried out
@@ -42,6 +44,8 @@ func newRequest(name string, args []any) request {
 			r.args[i] = arg
 		case []byte:
 			r.args[i] = string(arg)
+		case int:
+			r.args[i] = strconv.Itoa(arg)
 		default:
 			r.args[i] = fmt.Sprint(arg)
 		}
@@ -84,6 +88,9 @@ func (c *conn) Do(name string, args ...any) (any, error) {
 // answer. If name is empty, it returns the answers to what was sent before. A timeout
 // of zero is as long as the client allows.
 func (c *conn) DoWithTimeout(timeout time.Duration, name string, args ...any) (any, error) {
+	if name != "" && len(c.flushed)+len(c.sent) == 0 {
+		return c.answer(c.runOne(timeout, newRequest(name, args)))
+	}
 	burst := append(c.flushed, c.sent...)
 	c.sent, c.flushed = nil, nil
 	if name != "" {
@@ -158,13 +165,7 @@ func (c *conn) run(timeout time.Duration, burst []request) []rueidis.RedisResult
 	case 0:
 		return nil
 	case 1:
-		ctx := context.Background()
-		if timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, timeout)
-			defer cancel()
-		}
-		return []rueidis.RedisResult{c.client.Do(ctx, c.command(burst[0], false))}
+		return []rueidis.RedisResult{c.runOne(timeout, burst[0])}
 	}
 	results := c.runAlone(c.client, timeout, burst)
 	if refused, ok := rueidis.IsRedisErr(results[0].Error()); ok && c.bound {
@@ -175,6 +176,23 @@ func (c *conn) run(timeout time.Duration, burst []request) []rueidis.RedisResult
 		}
 	}
 	return results
+}
+
+// runOne carries out one request, together with those of others.
+func (c *conn) runOne(timeout time.Duration, r request) rueidis.RedisResult {
+	ctx := context.Background()
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	if c.health == nil {
+		return c.client.Do(ctx, c.command(r, false))
+	}
+	c.health.begin()
+	result := c.client.Do(ctx, c.command(r, false))
+	c.health.end(result.NonRedisError() != nil)
+	return result
 }
 
 // runAlone carries out requests over one connection that nobody else uses meanwhile,

@@ -5,7 +5,8 @@
 //
 // The client may lead to a single Redis, to one that sentinels watch, or to a cluster.
 // It sends the commands of many requests together, over few connections: that is worth
-// most if there are many requests at a time. A revocation that waits for replicas has a
+// most if there are many requests at a time, and more with a MaxFlushDelay of some 20
+// microseconds. A revocation that waits for replicas has a
 // connection of its own meanwhile, and so has a subscription. No command is sent twice,
 // and the client is told of none that it only reads, so it sends none to a replica
 // unless its SendToReplicas takes those too.
@@ -34,14 +35,21 @@ func Pool(client rueidis.Client) store.Pool {
 	if client.Mode() == rueidis.ClientModeCluster {
 		return cluster{client}
 	}
-	return single{client}
+	return &single{client: client}
 }
 
 // A single is a pool of connections to one Redis.
-type single struct{ client rueidis.Client }
+type single struct {
+	client rueidis.Client
+	health health
+}
 
 // Get implements [store.Pool].
-func (p single) Get() redigo.Conn { return &conn{client: p.client} }
+func (p *single) Get() redigo.Conn { return &conn{client: p.client, health: &p.health} }
+
+// AtHand reports whether a command that is sent now waits for nothing but its answer.
+// Then [store.Redis] does not start a goroutine to leave behind if time is over.
+func (p *single) AtHand() bool { return p.health.isGood() }
 
 // A cluster is a pool of connections to the nodes of a cluster.
 type cluster struct{ client rueidis.Client }
