@@ -82,6 +82,17 @@ var actorCases = []testCase{
 		},
 	},
 	{
+		name: "whose name is like another",
+		rule: "An acting session, and one to keep, is named in full and by its very bytes: another that is spelled alike is unknown.",
+		run: func(t *trial) {
+			records := t.have("actor", "other")
+			for _, like := range []string{"Actor", "acto", "actor ", "actor\x00", "*", "act%"} {
+				t.wantActorRevoked(like, records...)
+			}
+			t.revokeAll("Actor", store.Revocation{}, records...)
+		},
+	},
+	{
 		name: "of another user",
 		rule: "The acting session is one of the same user; another user's session revokes nobody here.",
 		run: func(t *trial) {

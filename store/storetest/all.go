@@ -82,6 +82,43 @@ var allCases = []testCase{
 		},
 	},
 	{
+		name: "of what has changed",
+		rule: "All returns sessions as they are now, after updates and touches.",
+		run: func(t *trial) {
+			t.wantAll(t.changed("a"), t.changed("b"))
+		},
+	},
+	{
+		name: "of sessions that are updated",
+		rule: "All returns a session as it was at some moment: its client and its data are of the same update.",
+		run: func(t *trial) {
+			t.rounds(func() {
+				r := t.have("a")[0]
+				r.Client = r.Data
+				t.update(r, r.Secret)
+				t.meanwhile(func() error {
+					for i := range 10 {
+						r.Data = fmt.Append(nil, i)
+						r.Client = r.Data
+						if err := t.Update(t.ctx, r, r.Secret); err != nil {
+							return err
+						}
+						linger()
+					}
+					return nil
+				}, func() error {
+					for r, err := range t.All(t.ctx) {
+						if err != nil || r.User == t.user && string(r.Client) != string(r.Data) {
+							return fmt.Errorf("All returned a session with the client %q and the data %q, and the error %v", r.Client, r.Data, err)
+						}
+					}
+					return nil
+				})
+				t.revoke("a")
+			})
+		},
+	},
+	{
 		name: "of many sessions",
 		rule: "All returns every live session, however many there are of one user, and of users.",
 		run: func(t *trial) {

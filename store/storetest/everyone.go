@@ -72,6 +72,67 @@ var revokeEveryoneCases = []testCase{
 		},
 	},
 	{
+		name: "of whatever they have",
+		rule: "RevokeEveryone ends every session that is live, whatever else its user has, and whatever has become of it.",
+		run: func(t *trial) {
+			var live []store.Record
+			has := func(r store.Record) {
+				t.create(r)
+				live = append(live, r)
+			}
+			with := func(prepare func()) {
+				t.user = newUser()
+				prepare()
+				has(t.record("beside"))
+			}
+			with(func() { t.have("revoked"); t.revoke("revoked") })
+			with(func() { t.markAll("", store.Revocation{}) })
+			with(func() { t.limited(t.seen("a", 0), 1, t.have("evicted")...) })
+			with(func() { has(pending(t.record("pending"))) })
+			with(func() { has(t.deadline("deadline", 2*time.Hour, time.Hour)) })
+			with(func() { has(t.once("once")) })
+			with(func() { has(ending(t.record("soon"), time.Now().Add(30*time.Second))) })
+			with(func() { has(ending(t.record("late"), time.Now().Add(10000*time.Hour))) })
+			with(func() {
+				r := t.record("bare")
+				r.SeenAt, r.ProvedAt, r.Client, r.Data = time.Time{}, time.Time{}, nil, nil
+				has(r)
+			})
+			t.revokeEveryone()
+			t.ended(store.ErrNotFound, live...)
+		},
+	},
+	{
+		name: "leaves nothing that counts",
+		rule: "What RevokeEveryone has ended counts towards no limit.",
+		run: func(t *trial) {
+			t.have("a", "b")
+			t.revokeEveryone()
+			c, d := t.seen("c", 2), t.seen("d", 1)
+			t.limited(c, 2)
+			t.limited(d, 2)
+			t.wantList(c, d)
+		},
+	},
+	{
+		name: "never moves its time back",
+		rule: "Of several calls of RevokeEveryone at once the latest time stays: what RevokedEveryone returns never moves back.",
+		run: func(t *trial) {
+			var last time.Time
+			t.rounds(func() {
+				call := func() error { return t.RevokeEveryone(t.ctx) }
+				t.meanwhile(call, call, call, func() error {
+					at, err := t.RevokedEveryone(t.ctx)
+					if err == nil && at.Before(last) {
+						err = fmt.Errorf("RevokedEveryone returned %v, and then %v", last, at)
+					}
+					last = at
+					return err
+				})
+			})
+		},
+	},
+	{
 		name: "of nothing",
 		rule: "If nobody has a session, RevokeEveryone returns no error.",
 		run: func(t *trial) {

@@ -169,6 +169,16 @@ var markCases = []testCase{
 		},
 	},
 	{
+		name: "may be ahead of the clock",
+		rule: "A mark is at why.At also if that has not come: what begins until then is refused.",
+		run: func(t *trial) {
+			why := store.Revocation{At: time.Now().Add(time.Hour), Reason: "a reason"}
+			t.markAll("", why)
+			t.wantMarked(why, t.began("before", why.At.Add(-time.Minute)))
+			t.create(t.began("after", why.At.Add(time.Minute)))
+		},
+	},
+	{
 		name: "is one user's",
 		rule: "A mark concerns the sessions of one user only.",
 		run: func(t *trial) {

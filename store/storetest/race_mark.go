@@ -63,6 +63,23 @@ var underWayCases = []testCase{
 		},
 	},
 	{
+		name: "of RevokeAll with others of its kind",
+		rule: "A mark is left in one step: of several calls at once the latest mark stays, with its reason.",
+		run: func(t *trial) {
+			t.rounds(func() {
+				at := time.Now()
+				for _, err := range together(4, func(i int) error {
+					why := store.Revocation{At: at.Add(time.Duration(i) * time.Second), Reason: fmt.Sprint(i)}
+					_, err := t.RevokeAll(t.ctx, t.user, "", why)
+					return err
+				}) {
+					t.wantError("RevokeAll", err, nil)
+				}
+				t.wantMarked(store.Revocation{At: at.Add(3 * time.Second), Reason: "3"}, t.began("a", at.Add(2500*time.Millisecond)))
+			})
+		},
+	},
+	{
 		name: "of RevokeEveryone with writes under way",
 		rule: "No update and no touch that was under way during RevokeEveryone brings a session back.",
 		run: func(t *trial) {

@@ -109,4 +109,27 @@ var tornRevokeCases = []testCase{
 			})
 		},
 	},
+	{
+		name: "of revocations with the bound on tombstones",
+		rule: "Revoke keeps to MaxTombstones in the same step: however many revocations run at once, no more tombstones are left, and no fewer.",
+		run: func(t *trial) {
+			for range 3 {
+				t.user = newUser()
+				records := t.many(store.MaxTombstones + 50)
+				for _, err := range together(10, func(i int) error {
+					for n := i; n < len(records); n += 10 {
+						if _, err := t.Revoke(t.ctx, t.user, records[n].ID, store.Revocation{}); err != nil {
+							return err
+						}
+					}
+					return nil
+				}) {
+					t.wantError("Revoke", err, nil)
+				}
+				if n := t.tombstones(records...); n != store.MaxTombstones {
+					t.Fatalf("%d revocations, of which ten ran at once, left %d tombstones, want %d", len(records), n, store.MaxTombstones)
+				}
+			}
+		},
+	},
 }

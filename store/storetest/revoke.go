@@ -24,6 +24,17 @@ func (t *trial) ended(why error, records ...store.Record) {
 	}
 }
 
+// changed returns a session that was updated and touched since it was created.
+func (t *trial) changed(id string) store.Record {
+	t.Helper()
+	created := t.have(id)[0]
+	r := renewed(created)
+	t.update(r, created.Secret)
+	r.SeenAt, r.Client = created.SeenAt.Add(time.Minute), []byte("elsewhere "+id)
+	t.touch(id, store.Touch{SeenAt: r.SeenAt, Client: r.Client})
+	return r
+}
+
 var revokeCases = []testCase{
 	{
 		name: "returns the session",
@@ -37,6 +48,17 @@ var revokeCases = []testCase{
 			t.wantListed("Revoke", []store.Record{was}, records[1])
 			t.wantList(records[0], records[2])
 			t.wantLive(records[0], records[2])
+		},
+	},
+	{
+		name: "gives the session as it has become",
+		rule: "Revoke and RevokeAll return what they end as it was when it ended, not as it was created.",
+		run: func(t *trial) {
+			a, b := t.changed("a"), t.changed("b")
+			was, err := t.Revoke(t.ctx, t.user, "a", store.Revocation{})
+			t.wantError("Revoke of a live session", err, nil)
+			t.wantListed("Revoke", []store.Record{was}, a)
+			t.revokeAll("", store.Revocation{}, b)
 		},
 	},
 	{

@@ -143,6 +143,23 @@ var updateCases = []testCase{
 			}
 		},
 	},
+	{
+		name: "ends what is to have expired",
+		rule: "Update replaces ExpiresAt and Deadline by what it is given, be it past: the session is not live any more.",
+		run: func(t *trial) {
+			records := t.have("a", "b", "kept")
+			a, b := records[0], records[1]
+			a.ExpiresAt = time.Now().Add(-time.Minute)
+			b.Deadline = a.ExpiresAt
+			for _, r := range []store.Record{a, b} {
+				if err := t.Update(t.ctx, r, r.Secret); err != nil {
+					t.Fatalf("Update of a live session: %v", err)
+				}
+			}
+			t.wantNotFound("a", "b")
+			t.wantList(records[2])
+		},
+	},
 }
 
 // touch touches a live session.

@@ -89,7 +89,7 @@ type subject struct {
 
 var subjects = []subject{
 	{name: "Create", cases: createCases},
-	{name: "Limit", cases: limitCases},
+	{name: "Limit", cases: slices.Concat(limitCases, countCases)},
 	{name: "Find", cases: findCases},
 	{name: "Update", cases: updateCases},
 	{name: "Touch", cases: touchCases},

@@ -20,26 +20,20 @@ func TestFlawless(t *testing.T) {
 // Every flaw is found by the cases that should find it, and every case finds one.
 func TestFlaws(t *testing.T) {
 	patience = time.Second
-	cases := make(map[string]testCase)
-	for _, s := range append(subjects, leases) {
-		for _, c := range s.cases {
-			cases[s.name+"/"+c.name] = c
-		}
-	}
 	useless := make(map[string]bool)
-	for name := range cases {
+	for name := range allCasesByName() {
 		useless[name] = true
 	}
-	for flaw, finders := range flaws {
+	find := func(flaw string, finders []string, open func() store.Store) {
 		for _, name := range finders {
 			delete(useless, name)
 			t.Run(flaw+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				c, ok := cases[name]
+				c, ok := allCasesByName()[name]
 				if !ok {
 					t.Fatal("there is no such case")
 				}
-				failure := outcome(t, c, newFlawed(flaw))
+				failure := outcome(t, c, open())
 				if failure == "" {
 					t.Error("the case passes")
 				} else if !strings.Contains(failure, c.rule) {
@@ -48,18 +42,38 @@ func TestFlaws(t *testing.T) {
 			})
 		}
 	}
+	for flaw, finders := range flaws {
+		find(flaw, finders, func() store.Store { return newFlawed(flaw) })
+	}
+	for flaw, twist := range twists {
+		find(flaw, twist.finders, func() store.Store { return newTwisted(twist.twist) })
+	}
 	for name := range useless {
 		t.Errorf("the case %q finds no flaw", name)
 	}
 }
 
+func allCasesByName() map[string]testCase {
+	cases := make(map[string]testCase)
+	for _, s := range append(subjects, leases) {
+		for _, c := range s.cases {
+			cases[s.name+"/"+c.name] = c
+		}
+	}
+	return cases
+}
+
 // outcome returns how a case fails, or nothing.
-func outcome(t *testing.T, c testCase, st *flawed) string {
+func outcome(t *testing.T, c testCase, st store.Store) string {
 	observed := &observer{TB: t}
+	again := func() store.Store { return st }
+	if f, ok := st.(*flawed); ok {
+		again = func() store.Store { return f.reopened() }
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.try(observed, st, func() store.Store { return st.reopened() })
+		c.try(observed, st, again)
 	}()
 	<-done
 	return observed.failure

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -232,6 +233,49 @@ var subscribeCases = []testCase{
 				t.Fatalf("Subscribe returned before its context was done")
 			case <-time.After(20 * time.Millisecond):
 			}
+			t.end(l)
+		},
+	},
+	{
+		name: "tells again",
+		rule: "Subscribe tells each time that sessions end, of the same user and of everyone, also after another subscription has ended.",
+		run: func(t *trial) {
+			l, other := t.listen(), t.listen()
+			t.end(other)
+			for i := range 3 {
+				id := fmt.Sprint(i)
+				t.have(id)
+				t.settle(l)
+				t.markAllBut("", id)
+				t.wantTold(l, "of RevokeAll", t.user)
+				t.have("another" + id)
+				t.settle(l)
+				t.revokeEveryone()
+				t.wantTold(l, "of RevokeEveryone", "")
+			}
+			t.end(l)
+		},
+	},
+	{
+		name: "tells later what came while it was busy",
+		rule: "Whoever looks up on a notice what they watch misses nothing: what ends while a call of ended runs is told after it.",
+		run: func(t *trial) {
+			busy, release, first := make(chan struct{}), make(chan struct{}), t.user
+			var once sync.Once
+			l := t.listen(func(user string) {
+				if user == first {
+					once.Do(func() { close(busy) })
+					<-release
+				}
+			})
+			t.have("a")
+			t.revoke("a")
+			t.within("a notice of the first user", func() error { <-busy; return nil })
+			t.user = newUser()
+			t.have("a")
+			t.revoke("a")
+			close(release)
+			t.wantTold(l, "later of what ended while it was busy", t.user)
 			t.end(l)
 		},
 	},

@@ -82,6 +82,24 @@ var tombstoneCases = []testCase{
 		},
 	},
 	{
+		name: "does not last until Until",
+		rule: "Until is for marks: a tombstone expires TombstoneLifetime after the revocation, whatever Until is.",
+		run: func(t *trial) {
+			for _, until := range []time.Duration{time.Hour, 48 * time.Hour} {
+				t.user = newUser()
+				a, b := t.record("a"), t.record("b")
+				a.ExpiresAt = time.Now().Add(1000 * time.Hour)
+				b.ExpiresAt = a.ExpiresAt
+				t.create(a, b)
+				why := store.Revocation{At: time.Now(), Reason: "a reason", Until: time.Now().Add(until)}
+				_, err := t.Revoke(t.ctx, t.user, "a", why)
+				t.wantError("Revoke of a live session", err, nil)
+				t.wantRevoked(why, a)
+				t.revokeAll("", why, b)
+			}
+		},
+	},
+	{
 		name: "is forgotten, the oldest first",
 		rule: "Of more than MaxTombstones tombstones of one user the oldest revocations are forgotten first.",
 		run: func(t *trial) {
