@@ -10,8 +10,8 @@
 //	http.ListenAndServe(":4000", sessions.Track(mux))
 //
 // The promise: once a revocation has been answered, no token of that session opens
-// anything again, on any node, whatever was under way at the time. And only the
-// session's owner can have asked for it.
+// anything again, on any node, whatever was under way at the time. Through the API and
+// the page, only its owner can revoke a session.
 //
 // # Start here
 //

@@ -51,7 +51,8 @@ func integration() http.Handler {
 	sessions.Mount(mux, "/api/auth/sessions")
 	mux.Handle("/account/sessions", page.New(sessions, page.Options{LoginURL: "/"}))
 
-	handler := http.NewCrossOriginProtection().Handler(sessions.Track(mux)) // for http.ListenAndServe
+	handler := http.NewCrossOriginProtection().Handler(sessions.Track(mux))
+	// log.Fatal(http.ListenAndServe("localhost:4000", handler))
 	return handler
 }
 
