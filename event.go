@@ -47,7 +47,7 @@ const (
 	Evicted            Kind = "evicted"              // a session ended because of MaxPerUser
 	Refused            Kind = "refused"              // the id is unknown, or somebody else's
 	CrossOriginRefused Kind = "cross_origin_refused" // the request came from another site; once a minute for each session or network
-	RateLimited        Kind = "rate_limited"         // the Limiter refused; once until it lets a request through again
+	RateLimited        Kind = "rate_limited"         // the Limiter refused; not repeated until it lets a request of the same session or network through
 	StepUpRefused      Kind = "step_up_refused"      // Authorize refused
 	SignInRefused      Kind = "sign_in_refused"      // the user's sessions, or the one of the request, were revoked while it signed in
 	RevokedTokenUsed   Kind = "revoked_token_used"   // the token of a revoked session was used; once for each session and network, of at most four networks

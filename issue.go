@@ -15,8 +15,8 @@ import (
 // the client sends it as "Authorization: Bearer <token>": see [Manager.Bearer]. The
 // session is created at once, and no cookie is set.
 //
-//   - A request without a session becomes one of the new session. What its handler puts
-//     into the scs data, before or after, is saved with the session.
+//   - If the request has no session, it gets the new one. What its handler puts into the
+//     scs data, before or after, is saved with the session.
 //   - If the request has a session, as when a browser pairs a command-line tool, the new
 //     session is a separate one, with no data but its user. If the request's session was
 //     revoked meanwhile, Issue ends the new one and returns the error of [Manager.Err].

@@ -26,8 +26,8 @@ type Limiter interface {
 const maxKeys = 10_000
 
 // NewLimiter returns a Limiter in memory that allows n requests at once, and n
-// more, evenly spread, in each period. It remembers at most 20,000 keys, those
-// used last. It is for one process; store.NewRedisLimiter is for several.
+// more, evenly spread, in each period. It remembers the keys that
+// were used last, 20,000 at most. It is for one process; store.NewRedisLimiter is for several.
 func NewLimiter(n int, per time.Duration) Limiter {
 	return &memoryLimiter{n: n, every: rate.Every(per / time.Duration(max(n, 1))), buckets: recent.New[bucket](maxKeys)}
 }

@@ -146,14 +146,14 @@ type Manager struct {
 	// not read, set or cleared.
 	Bearer bool
 
-	// Authenticate, if not nil, reads bearer tokens that Issue has not made, as JSON
+	// Authenticate, if not nil, reads bearer tokens that Issue has not made, such as JSON
 	// Web Tokens. It returns the user ID and the [Manager.SID] of the session that the
-	// token names, or [ErrUnauthenticated] if there is none. Any other error means that
-	// nobody knows, and is answered with 503. After Authenticate, the store is asked
-	// whether that session is live.
+	// token names. If the token opens no session, it returns [ErrUnauthenticated]. Any
+	// other error means that Authenticate cannot tell: the answer is 503. If there is no
+	// error, Track asks the store whether the session is live.
 	//
-	// Such a request has the session without its data: scs has the user ID, as a
-	// string, and what the handler puts there is not saved.
+	// A request with such a token has the session without its data. scs has the user ID,
+	// as a string, and nothing else. What the handler puts into scs is not saved.
 	Authenticate func(*http.Request) (userID, sid string, err error)
 
 	// ReuseGrace is how long an old token is no alarm, after the client has first used
@@ -245,7 +245,6 @@ func Secure(sm *scs.SessionManager) {
 	c.Path, c.Domain = "/", ""
 }
 
-// SessionManager returns the scs.SessionManager that m was made for, for packages
-// that are given a Manager alone and keep something in a session's data, as the
-// page keeps what it has yet to say.
+// SessionManager returns the scs.SessionManager that was given to [New]. A package that
+// gets only a Manager can keep values in the session's data with it, as package page does.
 func (m *Manager) SessionManager() *scs.SessionManager { return m.sm }

@@ -41,9 +41,9 @@ type Verifier struct {
 }
 
 // NewVerifier returns a Verifier for a service that is not in the issuer's process. It
-// fetches the keys from jwksURL, where [Tokens.JWKS] is. The function live says whether
-// a session is live: [revoke.LiveIn], or [revoke.Manager.Live]. Without one nothing is
-// taken, unless InsecureSkipLive is set.
+// fetches the keys from jwksURL, where the issuer serves [Tokens.JWKS]. The function live
+// says whether a session is live: use [revoke.LiveIn] or [revoke.Manager.Live]. If live is
+// nil, the Verifier takes no token, unless InsecureSkipLive is set.
 func NewVerifier(issuer, audience, jwksURL string, live func(ctx context.Context, sid string) error) *Verifier {
 	v := &Verifier{issuer: issuer, audience: audience, live: live}
 	v.keys = &remoteKeys{url: jwksURL, client: func() *http.Client { return v.Client }}

@@ -67,10 +67,10 @@ var errSlow = errors.New("store: lease: the store answers more slowly than the l
 // askTries bounds how often Live asks for an answer that is not too old.
 const askTries = 3
 
-// Live returns a live session as Find does, but without its data, and from memory if the
-// lease allows it. If an answer of the store is older than the lease when it comes, because
-// the store was slow or this process stood still, Live does not use it: it asks again, and
-// in the end returns an error. The record is shared: do not change its slices.
+// Live returns a live session as Find does, but without its data. It answers from memory if
+// the lease allows it. The store's answer may be older than the lease when it comes, because
+// the store was slow or this process stood still. Live does not use such an answer: it asks
+// again, and after the third returns an error. The record is shared: do not change its slices.
 func (l *Leased) Live(ctx context.Context, user, id string) (Record, error) {
 	if a, ok := l.held.get(user, id); ok && l.mayGive(a) {
 		return a.record, a.err

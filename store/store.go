@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// A Store keeps the signed-in sessions of users, the tombstones of those that
-// were revoked, and what else stands in the way of a session: see Create.
+// A Store keeps the signed-in sessions of users, and the tombstones of those that
+// were revoked. It also keeps what Create needs to refuse a session.
 //
 // A session is live from its creation until it is revoked or its ExpiresAt has
 // come, whichever is first. Every method but RevokeEveryone and All is one atomic
 // step: concurrent calls behave as if they had run one after the other, on
 // whatever node they were made. A method that returns an error has changed
-// nothing, unless the error is [ErrNotReplicated], or a failure to hear from the
-// store, after which the outcome is unknown.
+// nothing, with two exceptions: [ErrNotReplicated], and an error because the store
+// did not answer. After the latter the outcome is unknown.
 //
 // Nodes do not agree on the time. A store that has a clock of its own goes by that
 // clock: it alone decides what has expired when a session is created, changed,
-// revoked or deleted. So a node whose clock is ahead deletes nothing that is live
-// elsewhere, and can revoke what it takes to have expired. Find, List and All may
-// go by the clock of the caller: they change nothing.
+// revoked or deleted. So a node whose clock is ahead deletes nothing that is still
+// live. It can revoke such a session, even if its own clock says that the session has
+// expired. Find, List and All may go by the clock of the caller: they change nothing.
 //
 // Names (Record.User, Record.ID, Revocation.By) are any non-empty strings to a
 // store, and Client and Data any bytes; a store gives meaning to none of them.

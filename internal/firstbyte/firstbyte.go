@@ -20,15 +20,15 @@ type Gate struct {
 	step Step
 }
 
-// Wrap returns a writer, kept in g, that begins the step before it passes anything on
-// to w. If the step fails, nothing of the handler's response goes out, and the handler's
+// Wrap returns a writer that runs the step before it passes anything on to w. The writer
+// is kept in g. If the step fails, nothing of the handler's response goes out, and the handler's
 // calls return its error. Informational headers, and what [http.Pusher] pushes, do not
 // wait for it.
 //
-// A handler can flush and hijack the writer exactly if it can do so with w, by a
-// type assertion or by an [http.ResponseController]. What the writers of net/http
-// can do beside that, and others that can do the same, is kept as well: Push of
-// HTTP/2, and CloseNotify. All else that w can do is found by Unwrap.
+// If a handler can flush or hijack w, by a type assertion or by an
+// [http.ResponseController], it can do the same with the writer, and otherwise it cannot.
+// If w has the methods of a writer of net/http, Push on HTTP/2 and CloseNotify, the writer
+// has them too. A handler reaches the rest of w by Unwrap.
 func Wrap(w http.ResponseWriter, g *Gate, step Step) http.ResponseWriter {
 	*g = Gate{w, step}
 	_, notifies := w.(closeNotifier)

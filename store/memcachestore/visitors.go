@@ -11,8 +11,8 @@ import (
 // on Memcached, each under a hash of its token. It may forget any of them at any
 // time. An answer that takes too long is bounded by the client's Timeout.
 type Visitors struct {
-	// Prefix is what the keys begin with: "scs:session:" if empty. It may have 200
-	// bytes, and no spaces or control characters.
+	// Prefix is what the keys begin with: "scs:session:" if empty. It may have at
+	// most 200 bytes, and no spaces or control characters.
 	Prefix string
 
 	client *memcache.Client

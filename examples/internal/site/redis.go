@@ -21,7 +21,7 @@ func RedisPool(address string) *redis.Pool {
 	}
 }
 
-// CheckRedis says how to get a Redis where there is none.
+// CheckRedis returns an error that says how to start a Redis, if none answers.
 func CheckRedis(pool *redis.Pool, address string) error {
 	conn := pool.Get()
 	defer conn.Close()

@@ -18,8 +18,8 @@ import (
 
 const configVariable = "REVOKE_PROOF_SITE"
 
-// Main serves, and never returns, in a process that Start has started. Every
-// program and test that calls Start must begin with it.
+// Main returns at once, unless Start has started this process: then it serves, and never
+// returns. Every program and test that calls Start must begin with it.
 func Main() {
 	config := os.Getenv(configVariable)
 	if config == "" {
