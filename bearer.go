@@ -264,8 +264,8 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
 // Watch, and to scs to read the session's data. What you put there is saved only if you
 // call [scs.SessionManager.Commit].
 //
-// If there is no session, the error is the one of [Manager.Err]. On any other error,
-// nobody knows.
+// If there is no session, the error is the one of [Manager.Err]. Any other error means
+// that the check failed: the session may be live.
 func (m *Manager) Open(r *http.Request) (context.Context, error) {
 	ctx := r.Context()
 	if m.request(ctx) != nil {
@@ -296,8 +296,8 @@ func (m *Manager) SID(s Session) string { return m.userKey(s.UserID) + "." + s.I
 
 // Live says whether the session that a SID names is live. It returns nil if it is, a
 // [*RevokedError] if it was revoked, and [ErrUnauthenticated] if there is none or sid is
-// malformed. On any other error, nobody knows. Over a store of [store.Lease] it may answer
-// from memory.
+// malformed. Any other error means that the check failed: the session may be live. Over a
+// store of [store.Lease] it may answer from memory.
 func (m *Manager) Live(ctx context.Context, sid string) error { return LiveIn(m.sessions)(ctx, sid) }
 
 // LiveIn is [Manager.Live] for a server that has the store but no Manager, such as one

@@ -50,10 +50,10 @@ const (
 	RateLimited        Kind = "rate_limited"         // the Limiter refused; not repeated until it lets a request of the same session or network through
 	StepUpRefused      Kind = "step_up_refused"      // Authorize refused
 	SignInRefused      Kind = "sign_in_refused"      // the user's sessions, or the one of the request, were revoked while it signed in
-	RevokedTokenUsed   Kind = "revoked_token_used"   // the token of a revoked session was used; once for each session and network, of at most four networks
+	RevokedTokenUsed   Kind = "revoked_token_used"   // the token of a revoked session was used; once per session and network, for at most four networks a session
 	AddressChanged     Kind = "address_changed"      // a session was used from another network
 	TokenReused        Kind = "token_reused"         // an old token was used, more than ReuseGrace after the next one was
-	Undecodable        Kind = "undecodable"          // stored data cannot be read, or was tampered with; once for each session and network, of at most four networks
+	Undecodable        Kind = "undecodable"          // stored data cannot be read, or was tampered with; once per session and network, for at most four networks a session
 	StoreFailed        Kind = "store_failed"         // a store failed: see Err
 	Suspicious         Kind = "suspicious"           // a pattern in other events: see Reason, and Burst
 )

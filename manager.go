@@ -26,8 +26,8 @@ import (
 // With plain scs, a session that was deleted can come back: a request that was under
 // way writes its copy of it again. A Manager keeps signed-in sessions in a
 // [store.Store], and each of its writes has a condition: the session must still be
-// live under the token that the writer had read. The store checks that in the same
-// atomic step.
+// live. If the write changes the session's data, the secret in its token must also be the
+// one that the writer read. The store checks this in the same atomic step.
 //
 // Make one with [New], and set its fields before it serves requests. Its methods are
 // safe for concurrent use.
