@@ -32,8 +32,9 @@ type Encrypted struct {
 }
 
 var (
-	// ErrTampered is the error of Find if a value is not what was stored in
-	// that place, or is not encrypted while [Plain] is not among the keys.
+	// ErrTampered is the error of Find if a value is not the one that was stored in
+	// that place. It is also the error if a value is not encrypted, unless [Plain] is
+	// among the keys.
 	ErrTampered = errors.New("session tampered with")
 
 	// ErrUnknownKey is an [ErrTampered]: the value names a key that is not there. Most often

@@ -38,10 +38,10 @@ type Record struct {
 	Client []byte // address, user agent, labels
 	Data   []byte // the application's scs data
 
-	// Revoked is set on a tombstone, and only there. A tombstone keeps User, ID,
-	// Secret and CreatedAt, and Prev if UsedAt was zero; its times are zero but for
-	// CreatedAt and ExpiresAt, which is the session's own or [TombstoneLifetime]
-	// after the revocation, whichever is earlier; Client and Data are nil.
+	// Revoked is set on a tombstone, and only there. A tombstone keeps User, ID, Secret
+	// and CreatedAt. It keeps Prev if UsedAt was zero. Its ExpiresAt is the session's, or
+	// [TombstoneLifetime] after the revocation, whichever is earlier. All other times are
+	// zero. Client and Data are nil.
 	Revoked *Revocation
 }
 

@@ -20,11 +20,12 @@ const (
 	maxBackoff   = 2 * time.Second
 )
 
-// Subscribe implements [Subscriber], with one connection of the pool's. A
-// connection that is lost without a sign is noticed within 3 seconds and the
-// Timeout, and replaced within 2 seconds of Redis being back, and the Timeout
-// more for each connection in the pool that is dead like it. A user of Redis with
-// restricted rights needs the channel revoke:ended.
+// Subscribe implements [Subscriber], with one connection of the pool. If that
+// connection is lost without a sign, Subscribe notices within 3 seconds
+// plus the Timeout. When Redis is back, Subscribe has a new connection within 2 seconds. Each
+// dead connection that the pool still holds adds up to one Timeout to that.
+//
+// A Redis user with restricted rights needs the channel revoke:ended.
 func (r *Redis) Subscribe(ctx context.Context, ended func(user string)) {
 	backoff := minBackoff
 	for ctx.Err() == nil {

@@ -37,8 +37,8 @@ import (
 // A call whose context is done before it starts returns the context's error
 // and does nothing. Stores are safe for concurrent use.
 type Store interface {
-	// Create adds a session, unless one of these stands in the way, of which the
-	// first decides:
+	// Create adds a session, unless it has a reason to refuse. The first of these
+	// that applies is the error:
 	//
 	//   - a live session of this user has the id: [ErrExists];
 	//   - a tombstone has the id: [ErrRevoked];
@@ -88,8 +88,8 @@ type Store interface {
 	List(ctx context.Context, user string) ([]Record, error)
 
 	// Revoke turns a live session into a tombstone, and returns the session as
-	// List did before: [ErrNotFound] if it is not live, revoked already
-	// included.
+	// List did before. If the session is not live, even if it was revoked before, the
+	// error is [ErrNotFound].
 	//
 	// If why.By names an acting session, that session must be live in the
 	// same step: otherwise nothing is revoked and the error is
@@ -114,8 +114,8 @@ type Store interface {
 	// created while it runs may live or not. It may forget tombstones, marks and
 	// what Once was for.
 	//
-	// The first thing that it does, and the store keeps for good, is that
-	// RevokedEveryone returns the time of the call.
+	// First it records the time of the call. RevokedEveryone returns that time from then
+	// on, and the store keeps it for good.
 	RevokeEveryone(ctx context.Context) error
 
 	// RevokedEveryone returns when RevokeEveryone was last called, by the clock of
@@ -157,12 +157,11 @@ var (
 	ErrActorRevoked = errors.New("acting session is not live")
 )
 
-// ErrNotReplicated comes from a store with replicas, see [Redis.Replicas]: from
-// Revoke, RevokeAll and RevokeEveryone. What was to end has ended, now or before,
-// and what this call has ended is returned; but too few replicas have confirmed
-// that they know, and if one that does not takes over, it is live again. Repeat the
-// call until it returns another answer. An error that is ErrNotReplicated is none of
-// the others.
+// ErrNotReplicated comes from Revoke, RevokeAll and RevokeEveryone of a store with
+// replicas, see [Redis.Replicas]. What was to end has ended, now or before, and the
+// call returns what it has ended itself. But too few replicas have confirmed it. If one
+// that has not heard of it takes over, the session is live again. So repeat the call
+// until it returns another answer. An ErrNotReplicated is none of the other errors.
 var ErrNotReplicated = errors.New("not replicated")
 
 // A MarkedError is the ErrRevoked of [Store.Create] for a session that began

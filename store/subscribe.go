@@ -8,13 +8,13 @@ import (
 // A Subscriber is a [Store] that tells when sessions end before they expire.
 type Subscriber interface {
 	// Subscribe calls ended with a user key after sessions of that user were
-	// revoked or evicted, on whatever node, and with the empty string when any
-	// session may have ended: once when the subscription stands, again when it
-	// stands anew after notices may have been lost, and after RevokeEveryone. So
-	// whoever then looks up what they watch misses nothing, and hears of some
-	// of it late. Calls to ended do not overlap, and hold up nobody who revokes,
-	// however long they take. Subscribe returns when ctx is
-	// done, and not before.
+	// revoked or evicted, on whatever node. It calls ended with the empty string if
+	// any session may have ended: when the subscription begins, when it begins again
+	// after notices may have been lost, and after RevokeEveryone. A caller who then
+	// looks up each session that it watches misses no end, but may learn of it late.
+	//
+	// Calls to ended do not overlap. However long they take, no revocation waits for
+	// them. Subscribe returns when ctx is done, and not before.
 	Subscribe(ctx context.Context, ended func(user string))
 }
 
