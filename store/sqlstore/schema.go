@@ -18,8 +18,8 @@ const version = 1 // of the schema
 // Schema returns what Migrate does as a text, for the application's own migrations:
 // the tables, and for PostgreSQL and MySQL the functions or procedures. Statements
 // end with a semicolon and an empty line, and there is no empty line within one.
-// What the text makes it leaves alone if it is there, so it can run again, and a
-// later version of it raises an earlier one. SQLite should also be told, once,
+// The text leaves alone what is there already, so it can run again. The text of a later
+// version brings the tables of an earlier one up to date. SQLite should also be told, once,
 // "pragma journal_mode = wal".
 func Schema(d Dialect) string {
 	text, err := schemas.ReadFile("schema/" + d.String() + ".sql")
@@ -33,8 +33,8 @@ func statements(d Dialect) []string {
 	return strings.Split(strings.TrimSpace(Schema(d)), "\n\n")
 }
 
-// Migrate makes the tables, or raises them from an earlier version, unless they are
-// there as this version of the package needs them. Any number of processes may call
+// Migrate makes the tables, or brings those of an earlier version up to date. If they are
+// as this version of the package needs them, it does nothing. Any number of processes may call
 // it at once. Processes of an earlier version go on with what it leaves. It is
 // limited by the context alone.
 func (s *Store) Migrate(ctx context.Context) error {

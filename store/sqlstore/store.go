@@ -13,22 +13,21 @@ import (
 // Store is a [store.Store] in an SQL database. Call Migrate once before it is used.
 // Set its fields before that, too.
 type Store struct {
-	// Timeout limits each call, from waiting for a connection to the answer, with
-	// all that is tried anew meanwhile: 2 seconds unless it is positive. All, Prune
-	// and Migrate, which take many statements, it limits one by one. A call that it
-	// ends may have been carried out nevertheless, but for SQLite, which has
-	// changed nothing then.
+	// Timeout limits each call, from waiting for a connection to the answer, retries
+	// included. If it is not positive, it is 2 seconds. All and Prune take many steps:
+	// it limits each of them. It does not limit Migrate. If Timeout ends a call, that
+	// call may have been carried out nevertheless. With SQLite it has changed nothing.
 	Timeout time.Duration
 
 	// Replicated has revocations wait for the synchronous standby of PostgreSQL, see
-	// the package comment. Other databases do without it.
+	// the package comment. Other databases ignore it.
 	Replicated bool
 
-	// Listen, if not nil, is how Subscribe hears from PostgreSQL, and with it each
-	// revocation sends a notice. It connects, listens on the channel, calls heard
-	// with the empty string once that stands, and again if it stands anew after
-	// notices may have been lost, and with the payload of each notice. It returns
-	// when ctx is done or the connection is lost.
+	// Listen, if not nil, is how Subscribe hears from PostgreSQL. If it is set, each
+	// revocation sends a notice. Listen connects and listens on the channel. When that
+	// stands, it calls heard with the empty string, and again whenever it stands anew
+	// after notices may have been lost. It calls heard with the payload of each notice.
+	// It returns when ctx is done or the connection is lost.
 	Listen func(ctx context.Context, channel string, heard func(payload string)) error
 
 	db      *sql.DB
