@@ -65,7 +65,7 @@ var errBusy = fmt.Errorf("others changed the same value all the time: %w", conte
 // A connection that Memcached has closed while it was idle fails the call that uses
 // it next. That call is not repeated, because it may have been carried out.
 type Store struct {
-	// Prefix is what the keys begin with: "revoke:" if empty. It may have 200 bytes,
+	// Prefix is what the keys begin with: "revoke:" if empty. It may have at most 200 bytes,
 	// and no spaces or control characters.
 	Prefix string
 
