@@ -31,7 +31,7 @@ type grant struct {
 // [revoke.Manager.Rotate]. If it loses the answer, it asks again and gets the same one.
 //
 // It needs no [revoke.Manager.Track]. The answer is 400 invalid_grant if the session is
-// over, which only a sign-in mends, 503 if nobody knows, and 429 if the client asks too
+// over, which only a sign-in mends, 503 if the check failed, and 429 if the client asks too
 // often: see [revoke.Manager.Limiter].
 func (t *Tokens) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

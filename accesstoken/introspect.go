@@ -12,10 +12,9 @@ import (
 // Introspection says whether an access token is live (RFC 7662), for services that cannot
 // reach the store. It answers those requests that allow lets through.
 //
-// It asks the store, also over a [store.Leased], for the answer may be believed for as
-// long as a lease lasts. So a service that keeps an answer at all must keep it for less
-// than the lease, counted from its question, and not at all if there are none. To ask costs
-// as much as to list the user's sessions.
+// It always asks the store, even over a [store.Leased]. If a service keeps an answer, it
+// must keep it for less than the lease, counted from when it asked. If there are no leases,
+// it must keep none. To ask costs as much as to list the user's sessions.
 func (t *Tokens) Introspection(allow func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !allow(r) {

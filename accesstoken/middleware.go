@@ -12,7 +12,7 @@ import (
 
 // Middleware lets only requests through that have a valid token of a live session in
 // their Authorization header (RFC 6750). It answers the others as [revoke.Manager.Require]
-// does: 401 with a challenge, or 503 if nobody knows, which is logged.
+// does: 401 with a challenge, or 503 if the check failed, which is logged.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, named := bearer(r.Header)

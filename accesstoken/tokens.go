@@ -55,7 +55,8 @@ type Config struct {
 
 	// Lifetime is how long a token lasts, at most as long as its session. Zero stands
 	// for 5 minutes. Only an exchange at the token endpoint counts as use of the
-	// session for [scs.SessionManager.IdleTimeout], so Lifetime must be shorter.
+	// session for [scs.SessionManager.IdleTimeout], so Lifetime must be
+	// shorter than that.
 	Lifetime time.Duration
 
 	// Keys sign and verify: the first signs, and all verify. A key is for one algorithm:

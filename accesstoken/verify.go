@@ -14,8 +14,8 @@ import (
 	"github.com/revoke-sessions/revoke"
 )
 
-// ErrInvalid means that a token is none of the issuer's for this audience, or has
-// expired. Its text says what is wrong. It is also [revoke.ErrUnauthenticated].
+// ErrInvalid means that the issuer has not made the token for this audience, or that it
+// has expired. Its text says what is wrong. It is also [revoke.ErrUnauthenticated].
 var ErrInvalid = fmt.Errorf("invalid access token: %w", revoke.ErrUnauthenticated)
 
 func invalid(why string) error { return fmt.Errorf("accesstoken: %s: %w", why, ErrInvalid) }
@@ -59,7 +59,7 @@ var errNoLive = fmt.Errorf("accesstoken: %w: a Verifier needs a function that sa
 //   - [revoke.ErrUnauthenticated] if there is no such session. The other two are an
 //     ErrUnauthenticated too.
 //
-// On any other error, nobody knows.
+// Any other error means that the check failed: the token may be good.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if v.live == nil && !v.InsecureSkipLive {
 		return nil, errNoLive
