@@ -79,8 +79,8 @@ func startNode(t testing.TB, other *Server) *Server {
 }
 
 // Move moves the slot of a key, and the key, from one primary node of a cluster to
-// another, as a resharding does. While it is moved, and the key is on its way, it
-// calls meanwhile.
+// another, as a resharding does. It calls meanwhile when the key has moved and the nodes
+// do not yet agree on whose the slot is.
 func Move(t testing.TB, slot int, key string, from, to *Server, meanwhile func()) {
 	t.Helper()
 	id := to.Do("CLUSTER", "MYID")

@@ -26,8 +26,9 @@ func StartMariaDB(t testing.TB) *MySQL {
 	return startMySQL(t, account, dir, server)
 }
 
-// StartMySQL does so with MySQL's own server, mysqld. Many systems have none, or only
-// MariaDB under that name, so it skips the test whatever REVOKE_REAL says.
+// StartMySQL starts a server of MySQL itself, mysqld, that ends with the test. Many systems
+// have none, or have MariaDB under that name. So it skips the test then, even with
+// REVOKE_REAL=1.
 func StartMySQL(t testing.TB) *MySQL {
 	t.Helper()
 	server, err := exec.LookPath("mysqld")

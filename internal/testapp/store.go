@@ -55,8 +55,8 @@ type Call struct {
 // NewTap returns a tap before st.
 func NewTap(st store.Store) *Tap { return &Tap{Store: st} }
 
-// AfterNext has act run when the next call of a method has been answered by the
-// store, and before its caller hears of it. Nil takes that back.
+// AfterNext runs act once: after the store has answered the next call of method, and
+// before the caller gets the answer. If act is nil, nothing runs.
 func (p *Tap) AfterNext(method string, act func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

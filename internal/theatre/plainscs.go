@@ -6,8 +6,9 @@ import (
 	"github.com/revoke-sessions/revoke/internal/interleave"
 )
 
-// PlainSCS shows that the enumeration finds a session that comes back: over plain scs, where to revoke is to delete its tokens from the
-// store, each of these ways is open.
+// PlainSCS shows that the enumeration finds sessions that come back. It plays some of the
+// ways back over plain scs, which revokes a session by deleting its tokens from the store.
+// Each of these ways must be found open.
 func PlainSCS(t *testing.T) {
 	var shortest *interleave.Failure
 	for _, way := range []struct {

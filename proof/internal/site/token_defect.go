@@ -8,7 +8,7 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// TokenDefects are faults of a store that tokens suffer from, each to be found.
+// TokenDefects are faults that a store can have with tokens. The proof must find each.
 var TokenDefects = map[string]string{
 	"recreate":   Defects["recreate"],
 	"stepwise":   Defects["stepwise"],
@@ -18,7 +18,7 @@ var TokenDefects = map[string]string{
 	"unended":    "the use of an old token ends nothing",
 }
 
-// LeaseDefects are mistakes in the use of leases, each to be found.
+// LeaseDefects are mistakes in the use of leases. The proof must find each.
 var LeaseDefects = map[string]string{
 	"hurried": "a revocation is answered while others may still say yes",
 	"hasty":   "that there is nothing to revoke is answered at once",
