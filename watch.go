@@ -15,10 +15,10 @@ import (
 // session expired, left no tombstone, or was not there to begin with. The context is also
 // cancelled when ctx is. Call the returned function when you are done.
 //
-// With a [store.Subscriber], Watch notices a revocation at once. If the notice is lost,
-// Watch notices when the subscription stands again; if the store sends none, within two
-// minutes. Any other store is asked every 5 seconds, and so is a Subscriber until its
-// subscription has stood once. If a session expires, Watch notices within 5 seconds.
+// With a [store.Subscriber], Watch notices a revocation at once. If the subscription is
+// down, Watch notices when it is up again. If the store fails to send the notice, Watch
+// notices within two minutes. Any other store is asked every 5 seconds, and so is a
+// Subscriber until its subscription is first up. If a session expires, Watch notices within 5 seconds.
 // While a store cannot be reached, its watched sessions live on.
 //
 // Watch costs one look-up. One goroutine serves all watched sessions.

@@ -31,8 +31,8 @@ type Record struct {
 	// which was brought forward meanwhile does not undo that.
 	Deadline time.Time
 
-	// Once is set if the id is not random, so that the session could be created
-	// again: until that time it cannot, see [Store.Create]. Stores do not return it.
+	// Once is set if the id is not random, so that the session could be created a
+	// second time. Until that time Create refuses it. Stores do not return Once.
 	Once time.Time
 
 	Client []byte // address, user agent, labels

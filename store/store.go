@@ -97,16 +97,16 @@ type Store interface {
 	// A session may act on itself.
 	Revoke(ctx context.Context, user, id string, why Revocation) (Record, error)
 
-	// RevokeAll does so, in one step, for all the user's live sessions but the
+	// RevokeAll does the same, in one step, for all the user's live sessions but the
 	// one named keep, which may be empty or name no session. If there are
 	// none it returns no records and no error.
 	//
 	// In the same step, and also if there is no session, it leaves a mark at why.At
-	// with why's reason and By: what began by then is not created any more, see
-	// Create. The mark is kept until why.Until, or [TombstoneLifetime] after why.At if
-	// that is zero. It never moves back: of two marks the later one stays, until
-	// the later of their ends. It counts as part of the user, and is in no list. A
-	// call that returns [ErrActorRevoked] leaves none.
+	// with why's reason and By. After that Create refuses sessions that began at
+	// why.At or before. The mark is kept until why.Until, or [TombstoneLifetime] after
+	// why.At if that is zero. A mark never moves back: of two marks the one with the
+	// later At stays, until the later of their ends. It counts as part of the user, and
+	// is in no list. A call that returns [ErrActorRevoked] leaves none.
 	RevokeAll(ctx context.Context, user, keep string, why Revocation) ([]Record, error)
 
 	// RevokeEveryone ends every session of every user that was live when it was
@@ -167,7 +167,7 @@ var ErrNotReplicated = errors.New("not replicated")
 // A MarkedError is the ErrRevoked of [Store.Create] for a session that began
 // before a RevokeAll.
 type MarkedError struct {
-	Mark Revocation // that RevokeAll has left, in the time of its latest call
+	Mark Revocation // left by RevokeAll; if it was called several times, the one with the latest At
 }
 
 func (e *MarkedError) Error() string { return "session began before all were revoked" }

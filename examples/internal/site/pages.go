@@ -55,8 +55,8 @@ func revoked(sessions *revoke.Manager, r *http.Request) (err *revoke.RevokedErro
 	return err
 }
 
-// Done says that a form was carried out: in words to a program, and by the page that
-// comes next to a person.
+// Done says that a form was carried out. A program gets a text, and a person is sent to the
+// next page.
 func Done(w http.ResponseWriter, r *http.Request, text string) {
 	if isPerson(r) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
