@@ -199,9 +199,10 @@ func (m *Manager) following(t token, record store.Record) string {
 // the session. It returns the session and the token that follows.
 //
 // Each call counts at the Limiter: by session, or by the client's network if the token
-// opens nothing. The error is a [*RevokedError] if the session was revoked,
-// [ErrUnauthenticated] if the token opens nothing, and a [*RateLimitedError] if there were
-// too many calls. Any other error means that the check failed: the session may be live.
+// opens nothing. The error is a [*RevokedError] if the session was revoked before,
+// [ErrUnauthenticated] if the token opens nothing or its session ends meanwhile, and a
+// [*RateLimitedError] if there were too many calls. Any other error means that the check
+// failed: the session may be live.
 func (m *Manager) Refresh(r *http.Request, presented string) (Session, string, error) {
 	ctx := r.Context()
 	s := &request{Context: ctx, m: m, http: r}
