@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -28,7 +29,7 @@ var errUnexpected = errors.New("unexpected answer from the database")
 func (f *functions) create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
 	return f.call(ctx, r.User, "revoke_create_1", []byte(r.User), []byte(r.ID), r.Secret[:], hash(r.Prev), micros(r.RenewedAt),
 		micros(r.UsedAt), r.CreatedAt.UnixMicro(), micros(r.SeenAt), micros(r.ProvedAt), expiry(r), micros(r.Deadline),
-		bytes(r.Client), bytes(r.Data), micros(r.Once), max(limit.Max, 0), []byte(store.Evicted))
+		bytes(r.Client), bytes(r.Data), micros(r.Once), min(max(limit.Max, 0), math.MaxInt32), []byte(store.Evicted)) // nobody has more sessions
 }
 
 func (f *functions) revoke(ctx context.Context, user, id string, why store.Revocation) ([]store.Record, error) {
