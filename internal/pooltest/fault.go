@@ -229,7 +229,7 @@ func (c Client) tellsOfReplicasThatDoNotKnow(t *testing.T) {
 	primary := redistest.Start(t)
 	replica := primary.StartReplica(t, nil)
 	st := Replicated(c.Single(t, primary.Addr), 1)
-	st.Timeout = time.Second
+	st.Timeout = 4 * time.Second
 	replica.Pause()
 	wantNotReplicated(t, st)
 
