@@ -74,8 +74,8 @@ func BenchmarkInTurn(b *testing.B) {
 	leased := store.Lease(redis, time.Hour)
 	s := newSite(b, redis, edKey()).serve()
 	onLease := newSite(b, leased, edKey()).serve()
-	token, header := s.access("ann"), http.Header{}
-	header = bearer(token)
+	token := s.access("ann")
+	header := bearer(token)
 	verifier := func(st store.Store) *accesstoken.Verifier {
 		return accesstoken.NewVerifier(issuer, audience, s.url+"/jwks", revoke.LiveIn(st))
 	}
