@@ -110,7 +110,7 @@ var allCases = []testCase{
 				}, func() error {
 					for r, err := range t.All(t.ctx) {
 						if err != nil || r.User == t.user && string(r.Client) != string(r.Data) {
-							return fmt.Errorf("All returned a session with the client %q and the data %q, and the error %v", r.Client, r.Data, err)
+							return fmt.Errorf("a session of All has the client %q and the data %q, with the error %v", r.Client, r.Data, err)
 						}
 					}
 					return nil
