@@ -16,6 +16,7 @@ type Proxy struct {
 	to        string
 	listener  net.Listener
 	exchanges atomic.Int64
+	lose      atomic.Bool
 
 	mu    sync.Mutex
 	cut   bool
@@ -48,6 +49,9 @@ func StartProxy(t testing.TB, to string) *Proxy {
 
 // Exchanges returns how many times what a client sent was followed by an answer.
 func (p *Proxy) Exchanges() int64 { return p.exchanges.Load() }
+
+// Lose closes a connection in place of passing on the next answer.
+func (p *Proxy) Lose() { p.lose.Store(true) }
 
 // Cut closes all connections, and lets no other through.
 func (p *Proxy) Cut() {
@@ -88,6 +92,9 @@ func (p *Proxy) serve(client net.Conn) {
 		}), client)
 	}()
 	io.Copy(writerFunc(func(b []byte) (int, error) {
+		if p.lose.CompareAndSwap(true, false) {
+			return 0, io.EOF
+		}
 		if asked.Swap(false) {
 			p.exchanges.Add(1)
 		}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -26,31 +27,55 @@ var answers = map[string]error{
 
 var errUnexpected = errors.New("unexpected answer from the database")
 
-func (f *functions) create(ctx context.Context, r store.Record, limit store.Limit) ([]store.Record, error) {
-	return f.call(ctx, r.User, "revoke_create_1", []byte(r.User), []byte(r.ID), r.Secret[:], hash(r.Prev), micros(r.RenewedAt),
-		micros(r.UsedAt), r.CreatedAt.UnixMicro(), micros(r.SeenAt), micros(r.ProvedAt), expiry(r), micros(r.Deadline),
-		bytes(r.Client), bytes(r.Data), micros(r.Once), min(max(limit.Max, 0), math.MaxInt32), []byte(store.Evicted)) // nobody has more sessions
+// once runs fn, which writes, on a connection. The pool would send a statement again
+// after lib/pq has lost the answer to it, and the second answer says nothing about the
+// first. Not so a connection.
+func (f *functions) once(ctx context.Context, fn func(conn *sql.Conn) error) error {
+	conn, err := f.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return fn(conn)
 }
 
-func (f *functions) revoke(ctx context.Context, user, id string, why store.Revocation) ([]store.Record, error) {
-	were, err := f.call(ctx, user, "revoke_one_1", []byte(user), []byte(id), micros(why.At), []byte(why.Reason), []byte(why.By))
-	return f.confirmed(ctx, were, err)
+func (f *functions) create(ctx context.Context, r store.Record, limit store.Limit) (evicted []store.Record, err error) {
+	err = f.once(ctx, func(conn *sql.Conn) (err error) {
+		evicted, err = f.call(ctx, conn, r.User, "revoke_create_1", []byte(r.User), []byte(r.ID), r.Secret[:], hash(r.Prev),
+			micros(r.RenewedAt), micros(r.UsedAt), r.CreatedAt.UnixMicro(), micros(r.SeenAt), micros(r.ProvedAt), expiry(r),
+			micros(r.Deadline), bytes(r.Client), bytes(r.Data), micros(r.Once),
+			min(max(limit.Max, 0), math.MaxInt32), []byte(store.Evicted)) // nobody has more sessions
+		return err
+	})
+	return evicted, err
 }
 
-func (f *functions) revokeAll(ctx context.Context, user, keep string, why store.Revocation) ([]store.Record, error) {
-	were, err := f.call(ctx, user, "revoke_all_1", []byte(user), []byte(keep), micros(why.At), micros(why.Until), []byte(why.Reason), []byte(why.By))
-	return f.confirmed(ctx, were, err)
+func (f *functions) revoke(ctx context.Context, user, id string, why store.Revocation) (were []store.Record, err error) {
+	err = f.confirmed(ctx, func(conn *sql.Conn) (err error) {
+		were, err = f.call(ctx, conn, user, "revoke_one_1", []byte(user), []byte(id), micros(why.At), []byte(why.Reason), []byte(why.By))
+		return err
+	})
+	return were, err
+}
+
+func (f *functions) revokeAll(ctx context.Context, user, keep string, why store.Revocation) (were []store.Record, err error) {
+	err = f.confirmed(ctx, func(conn *sql.Conn) (err error) {
+		were, err = f.call(ctx, conn, user, "revoke_all_1", []byte(user), []byte(keep), micros(why.At), micros(why.Until),
+			[]byte(why.Reason), []byte(why.By))
+		return err
+	})
+	return were, err
 }
 
 func (f *functions) revokeEveryone(ctx context.Context) error {
-	var err error
-	if f.dialect == Postgres {
-		_, err = f.db.ExecContext(ctx, "select revoke_everyone_1($1, $2)", f.Replicated, f.notifies())
-	} else {
-		_, err = f.exec(ctx, f.db, everyoneStatement)
-	}
-	_, err = f.confirmed(ctx, nil, inTime(ctx, err))
-	return err
+	return f.confirmed(ctx, func(conn *sql.Conn) (err error) {
+		if f.dialect == Postgres {
+			_, err = conn.ExecContext(ctx, "select revoke_everyone_1($1, $2)", f.Replicated, f.notifies())
+		} else {
+			_, err = f.exec(ctx, conn, everyoneStatement)
+		}
+		return inTime(ctx, err)
+	})
 }
 
 func (f *functions) read(ctx context.Context, fn func(context.Context, querier) error) error {
@@ -58,7 +83,7 @@ func (f *functions) read(ctx context.Context, fn func(context.Context, querier) 
 }
 
 func (f *functions) write(ctx context.Context, _ bool, fn func(context.Context, querier) error) error {
-	return inTime(ctx, fn(ctx, f.db))
+	return f.once(ctx, func(conn *sql.Conn) error { return inTime(ctx, fn(ctx, conn)) })
 }
 
 // inTime returns an error if the time is over, although the driver knows of none:
@@ -71,7 +96,7 @@ func inTime(ctx context.Context, err error) error {
 }
 
 // call calls a function and returns the sessions that it answers with.
-func (f *functions) call(ctx context.Context, user, name string, args ...any) ([]store.Record, error) {
+func (f *functions) call(ctx context.Context, conn querier, user, name string, args ...any) ([]store.Record, error) {
 	query := "call " + name + "(?" + strings.Repeat(", ?", len(args)-1) + ")"
 	if f.dialect == Postgres {
 		args = append([]any{lock(user), f.Replicated, f.notifies()}, args...)
@@ -81,7 +106,7 @@ func (f *functions) call(ctx context.Context, user, name string, args ...any) ([
 		}
 		query = strings.TrimSuffix(query, ", ") + ")"
 	}
-	rows, err := f.db.QueryContext(ctx, query, args...)
+	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

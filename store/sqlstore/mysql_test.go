@@ -53,6 +53,10 @@ func testMySQL(t *testing.T, server *servertest.MySQL) {
 			testRoundTrips(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MySQLDSN(proxy.Addr)+options), most)
 		}
 	})
+	t.Run("Lost", func(t *testing.T) {
+		proxy := servertest.StartProxy(t, server.Addr)
+		testLost(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MySQLDSN(proxy.Addr)+interpolate))
+	})
 	t.Run("Expiry", func(t *testing.T) {
 		db := open(t, "mysql", dsn)
 		must(db.Exec("delete from revoke_sessions"))

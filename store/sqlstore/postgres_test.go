@@ -61,6 +61,14 @@ func TestPostgres(t *testing.T) {
 			})
 		}
 	})
+	t.Run("Lost", func(t *testing.T) {
+		for driver, option := range map[string]string{"pgx": "&default_query_exec_mode=exec", "postgres": "&binary_parameters=yes"} {
+			proxy := servertest.StartProxy(t, server.Addr)
+			t.Run(driver, func(t *testing.T) {
+				testLost(t, sqlstore.Postgres, proxy, open(t, driver, servertest.DSN(proxy.Addr)+option))
+			})
+		}
+	})
 	t.Run("HTTP", func(t *testing.T) {
 		db := open(t, "postgres", server.DSN()+"&binary_parameters=yes")
 		must(db.Exec("create table sessions (token text primary key, data bytea not null, expiry timestamptz not null)"))

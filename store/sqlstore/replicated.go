@@ -2,28 +2,33 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// confirmed returns what a revocation has returned, once the synchronous standby has
-// it, if the application wants that.
+// confirmed runs a revocation, and returns once the synchronous standby has it, if the
+// application wants that.
 //
-// The revocation itself was committed without the standby. So it is visible at once
+// The revocation itself is committed without the standby. So it is visible at once
 // and holds no lock; a commit that waits for the standby would leave the session
 // open to everybody meanwhile. It comes before this one in the log, so whoever has
-// this one has it too. What was refused is confirmed as well, since another call may
-// have done it a moment ago.
-func (f *functions) confirmed(ctx context.Context, were []store.Record, err error) ([]store.Record, error) {
-	if !f.Replicated || f.dialect != Postgres || err != nil && !isAnswer(err) {
-		return were, err
-	}
-	if late := f.confirm(ctx); late != nil {
-		return were, fmt.Errorf("%w: %w", store.ErrNotReplicated, late)
-	}
-	return were, err
+// this one has it too. That is so in the log of one server: after a failover the pool may
+// have connections to two, so both take the same connection. What was refused is
+// confirmed as well, since another call may have done it a moment ago.
+func (f *functions) confirmed(ctx context.Context, revoke func(conn *sql.Conn) error) error {
+	return f.once(ctx, func(conn *sql.Conn) error {
+		err := revoke(conn)
+		if !f.Replicated || f.dialect != Postgres || err != nil && !isAnswer(err) {
+			return err
+		}
+		if late := f.confirm(ctx, conn); late != nil {
+			return fmt.Errorf("%w: %w", store.ErrNotReplicated, late)
+		}
+		return err
+	})
 }
 
 // confirmStatement is a transaction with nothing in it but a message that nobody
@@ -33,12 +38,12 @@ const confirmStatement = `select current_setting('synchronous_standby_names'), p
 
 // confirm has half the time that is left, so that its outcome can be answered in the
 // other.
-func (f *functions) confirm(ctx context.Context) error {
+func (f *functions) confirm(ctx context.Context, conn *sql.Conn) error {
 	deadline, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Until(deadline)/2, errTimeout)
 	defer cancel()
 	var standbys, position, level string
-	err := f.db.QueryRowContext(ctx, confirmStatement).Scan(&standbys, &position, &level)
+	err := conn.QueryRowContext(ctx, confirmStatement).Scan(&standbys, &position, &level)
 	switch {
 	case ctx.Err() != nil: // also if the driver knows of no error: it may have cancelled the wait
 		return over(ctx)

@@ -1,10 +1,16 @@
 package sqlstore_test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/revoke-sessions/revoke/internal/servertest"
 	"github.com/revoke-sessions/revoke/store"
@@ -102,8 +108,9 @@ func failover(t *testing.T, driver string) {
 		t.Errorf("after it %d sessions are left", len(list))
 	}
 
-	primary.Kill()
 	standby.Promote()
+	oldPrimary(t, primary, standby)
+	primary.Kill()
 	st = sqlstore.New(open(t, driver, standby.DSN()), sqlstore.Postgres)
 	st.Timeout = patience
 	for i := range 20 {
@@ -114,5 +121,35 @@ func failover(t *testing.T, driver string) {
 		if _, err := st.Find(ctx, user, "after"); err != nil {
 			t.Errorf("%s: what was not replicated is there: %v", user, err)
 		}
+	}
+}
+
+// oldPrimary revokes over a connection to the old primary, which nobody has stopped, while
+// every other connection leads to the new one, which has a standby of its own. That one
+// confirms nothing of the old one.
+func oldPrimary(t *testing.T, primary, next *servertest.Postgres) {
+	admin := open(t, "pgx", next.DSN())
+	must(admin.Exec("alter system set synchronous_standby_names = 'standby2'"))
+	must(admin.Exec("select pg_reload_conf()"))
+	next.Standby("standby2", next.Addr)
+	config := must(pgx.ParseConfig(primary.DSN()))
+	dialled := false
+	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dialled {
+			addr = next.Addr
+		}
+		dialled = true
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+	db := sql.OpenDB(stdlib.GetConnector(*config))
+	defer db.Close()
+	db.SetMaxIdleConns(-1)
+	st := sqlstore.New(db, sqlstore.Postgres)
+	st.Timeout, st.Replicated = patience, true
+	if _, err := st.Revoke(t.Context(), "user 6", "after", store.Revocation{}); !errors.Is(err, store.ErrNotReplicated) {
+		t.Errorf("Revoke on the old primary returned %v", err)
+	}
+	if _, err := st.Find(t.Context(), "user 6", "after"); err != nil {
+		t.Errorf("the new primary returned %v", err)
 	}
 }
