@@ -33,23 +33,29 @@ func (f *functions) confirmed(ctx context.Context, revoke func(conn *sql.Conn) e
 
 // confirmStatement is a transaction with nothing in it but a message that nobody
 // reads, which makes it wait for the standby.
-const confirmStatement = `select current_setting('synchronous_standby_names'), pg_logical_emit_message(true, 'revoke', ''),
+const confirmStatement = `select ` + standbys + `, pg_logical_emit_message(true, 'revoke', ''),
 	set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true)`
 
+const standbys = `current_setting('synchronous_standby_names')`
+
 // confirm has half the time that is left, so that its outcome can be answered in the
-// other.
+// other. If the list of standbys is emptied while it waits, the wait ends as if they had
+// answered, so it looks at the list before and after.
 func (f *functions) confirm(ctx context.Context, conn *sql.Conn) error {
 	deadline, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Until(deadline)/2, errTimeout)
 	defer cancel()
-	var standbys, position, level string
-	err := conn.QueryRowContext(ctx, confirmStatement).Scan(&standbys, &position, &level)
+	var before, position, level, after string
+	err := conn.QueryRowContext(ctx, confirmStatement).Scan(&before, &position, &level)
+	if err == nil && ctx.Err() == nil {
+		err = conn.QueryRowContext(ctx, "select "+standbys).Scan(&after)
+	}
 	switch {
 	case ctx.Err() != nil: // also if the driver knows of no error: it may have cancelled the wait
 		return over(ctx)
 	case err != nil:
 		return err
-	case standbys == "":
+	case before == "" || after == "":
 		return errNoStandby
 	}
 	return nil

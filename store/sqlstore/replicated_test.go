@@ -108,6 +108,8 @@ func failover(t *testing.T, driver string) {
 		t.Errorf("after it %d sessions are left", len(list))
 	}
 
+	emptied(t, admin, st)
+
 	standby.Promote()
 	oldPrimary(t, primary, standby)
 	primary.Kill()
@@ -121,6 +123,25 @@ func failover(t *testing.T, driver string) {
 		if _, err := st.Find(ctx, user, "after"); err != nil {
 			t.Errorf("%s: what was not replicated is there: %v", user, err)
 		}
+	}
+}
+
+// emptied empties the list of standbys while a revocation waits for one, which ends the
+// wait as if the standby had answered.
+func emptied(t *testing.T, admin *sql.DB, st *sqlstore.Store) {
+	st.Timeout = patience
+	answer := make(chan error, 1)
+	go func() {
+		_, err := st.Revoke(t.Context(), "user 0", "after", store.Revocation{})
+		answer <- err
+	}()
+	for waits := 0; waits == 0; {
+		check(admin.QueryRow("select count(*) from pg_stat_activity where wait_event = 'SyncRep' and usename = 'app'").Scan(&waits))
+	}
+	must(admin.Exec("alter system set synchronous_standby_names = ''"))
+	must(admin.Exec("select pg_reload_conf()"))
+	if err := <-answer; !errors.Is(err, store.ErrNotReplicated) {
+		t.Errorf("Revoke, while the list of standbys was emptied, returned %v", err)
 	}
 }
 
