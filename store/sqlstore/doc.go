@@ -80,9 +80,11 @@
 // # MariaDB and MySQL
 //
 // Create, Revoke and RevokeAll call a procedure in the database, which is a
-// transaction at read committed, whatever the default is. With interpolateParams=true
-// in the DSN each method is one round trip, and two otherwise. The application's user
-// needs execute on the procedures and select, insert, update and delete on the tables.
+// transaction at read committed, whatever the default is. Leave autocommit on, as it is
+// by default: without it, nodes do not see what others revoke, and Migrate returns an
+// error. With interpolateParams=true in the DSN each method is one round trip, and two
+// otherwise. The application's user needs execute on the procedures and select, insert,
+// update and delete on the tables.
 //
 // If the server crashes, nothing comes back that was answered with
 // innodb_flush_log_at_trx_commit=1, which is the default. With 0 or 2 it may.

@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"database/sql"
+	"strings"
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql"
@@ -51,6 +52,12 @@ func testMySQL(t *testing.T, server *servertest.MySQL) {
 		for options, most := range map[string]int64{"": 2, interpolate: 1} {
 			proxy := servertest.StartProxy(t, server.Addr)
 			testRoundTrips(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MySQLDSN(proxy.Addr)+options), most)
+		}
+	})
+	t.Run("Autocommit", func(t *testing.T) {
+		err := sqlstore.New(open(t, "mysql", dsn+"?autocommit=0"), sqlstore.MySQL).Migrate(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "autocommit") {
+			t.Errorf("without autocommit Migrate returned %v", err)
 		}
 	})
 	t.Run("Lost", func(t *testing.T) {

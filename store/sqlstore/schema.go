@@ -38,6 +38,9 @@ func statements(d Dialect) []string {
 // it at once. Processes of an earlier version go on with what it leaves. It is
 // limited by the context alone.
 func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.mustCommit(ctx); err != nil {
+		return fmt.Errorf("sqlstore: migrate: %w", err)
+	}
 	if s.migrated(ctx) {
 		return nil
 	}
@@ -46,6 +49,23 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}[s.dialect]
 	if err := retry(ctx, func() error { return migrate(ctx) }); err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", err)
+	}
+	return nil
+}
+
+// mustCommit returns an error if the connections have autocommit off, which only MySQL
+// knows. What is written would then be answered, and lost, and what is read would be of
+// the past.
+func (s *Store) mustCommit(ctx context.Context) error {
+	if s.dialect != MySQL {
+		return nil
+	}
+	var on bool
+	if err := s.db.QueryRowContext(ctx, "select @@autocommit").Scan(&on); err != nil {
+		return err
+	}
+	if !on {
+		return errors.New("autocommit is off")
 	}
 	return nil
 }
