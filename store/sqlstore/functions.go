@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/revoke-sessions/revoke/store"
@@ -25,7 +26,10 @@ var answers = map[string]error{
 	"not live":  store.ErrActorRevoked,
 }
 
-var errUnexpected = errors.New("unexpected answer from the database")
+var (
+	errUnexpected = errors.New("unexpected answer from the database")
+	errTooLong    = errors.New("name is too long")
+)
 
 // once runs fn, which writes, on a connection. The pool would send a statement again
 // after lib/pq has lost the answer to it, and the second answer says nothing about the
@@ -39,7 +43,21 @@ func (f *functions) once(ctx context.Context, fn func(conn *sql.Conn) error) err
 	return fn(conn)
 }
 
+// fit returns an error if MySQL would cut names: its mode may be such that it does so
+// without a word, and then they are those of others.
+func (f *functions) fit(names ...string) error {
+	if f.dialect == MySQL && slices.ContainsFunc(names, func(name string) bool { return len(name) > longest }) {
+		return errTooLong
+	}
+	return nil
+}
+
+const longest = 1536 // bytes of a name, in schema/mysql.sql
+
 func (f *functions) create(ctx context.Context, r store.Record, limit store.Limit) (evicted []store.Record, err error) {
+	if err := f.fit(r.User, r.ID); err != nil {
+		return nil, err
+	}
 	err = f.once(ctx, func(conn *sql.Conn) (err error) {
 		evicted, err = f.call(ctx, conn, r.User, "revoke_create_1", []byte(r.User), []byte(r.ID), r.Secret[:], hash(r.Prev),
 			micros(r.RenewedAt), micros(r.UsedAt), r.CreatedAt.UnixMicro(), micros(r.SeenAt), micros(r.ProvedAt), expiry(r),
@@ -51,14 +69,23 @@ func (f *functions) create(ctx context.Context, r store.Record, limit store.Limi
 }
 
 func (f *functions) revoke(ctx context.Context, user, id string, why store.Revocation) (were []store.Record, err error) {
+	if err := f.fit(user, id, why.By); err != nil {
+		return nil, err
+	}
 	err = f.confirmed(ctx, func(conn *sql.Conn) (err error) {
 		were, err = f.call(ctx, conn, user, "revoke_one_1", []byte(user), []byte(id), micros(why.At), []byte(why.Reason), []byte(why.By))
+		if err == nil && len(were) != 1 {
+			err = errUnexpected
+		}
 		return err
 	})
 	return were, err
 }
 
 func (f *functions) revokeAll(ctx context.Context, user, keep string, why store.Revocation) (were []store.Record, err error) {
+	if err := f.fit(user, keep, why.By); err != nil {
+		return nil, err
+	}
 	err = f.confirmed(ctx, func(conn *sql.Conn) (err error) {
 		were, err = f.call(ctx, conn, user, "revoke_all_1", []byte(user), []byte(keep), micros(why.At), micros(why.Until),
 			[]byte(why.Reason), []byte(why.By))

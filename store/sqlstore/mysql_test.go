@@ -60,6 +60,7 @@ func testMySQL(t *testing.T, server *servertest.MySQL) {
 			t.Errorf("without autocommit Migrate returned %v", err)
 		}
 	})
+	t.Run("Modes", func(t *testing.T) { testModes(t, dsn) })
 	t.Run("Lost", func(t *testing.T) {
 		proxy := servertest.StartProxy(t, server.Addr)
 		testLost(t, sqlstore.MySQL, proxy, open(t, "mysql", servertest.MySQLDSN(proxy.Addr)+interpolate))
@@ -71,4 +72,32 @@ func testMySQL(t *testing.T, server *servertest.MySQL) {
 		must(db.Exec("delete from revoke_onces"))
 		testExpiry(t, sqlstore.MySQL, db)
 	})
+}
+
+// The server's mode changes nothing: in one it cuts what is too long, in another an empty
+// text is null.
+func testModes(t *testing.T, dsn string) {
+	for name, mode := range map[string]string{"lax": "", "null": "EMPTY_STRING_IS_NULL"} {
+		admin := open(t, "mysql", dsn)
+		if _, err := admin.Exec("set sql_mode = ?", mode); err != nil {
+			continue // MySQL does not know it
+		}
+		must(admin.Exec("create database mode_" + name))
+		db := open(t, "mysql", strings.Replace(dsn, "/revoke_test", "/mode_"+name, 1)+"?sql_mode=%27"+mode+"%27")
+		st := migrated(t, db, sqlstore.MySQL)
+		ctx := t.Context()
+		user := strings.Repeat("u", 1536)
+		for _, id := range []string{"a", "b"} {
+			must(st.Create(ctx, record(user, id), store.Limit{}))
+		}
+		if were, err := st.RevokeAll(ctx, user+"u", "", store.Revocation{}); err == nil {
+			t.Errorf("%s: RevokeAll of a name that is too long returned %d sessions of another user", name, len(were))
+		}
+		if was, err := st.Revoke(ctx, user, "a", store.Revocation{}); err != nil || was.ID != "a" {
+			t.Errorf("%s: Revoke returned %q and %v", name, was.ID, err)
+		}
+		if were, err := st.RevokeAll(ctx, user, "", store.Revocation{}); err != nil || len(were) != 1 {
+			t.Errorf("%s: RevokeAll returned %d sessions and %v", name, len(were), err)
+		}
+	}
 }

@@ -56,11 +56,11 @@ create procedure if not exists revoke_bury_1(
 begin
   declare surplus int;
   select 'ok', id, secret, prev, renewed, used, created, seen, proved, expires, deadline, client from revoke_sessions
-    where usr = p_usr and (p_only is null or id = p_only) and id <> p_but and revoked is null and era + 0 = p_era and expires > p_now
+    where usr = p_usr and (p_only is null or id = p_only) and not (id <=> p_but) and revoked is null and era + 0 = p_era and expires > p_now
     order by seen is null, seen, id desc limit p_most;
   update revoke_sessions set revoked = p_at, reason = p_reason, actor = p_by, expires = least(expires, p_at + 86400000000),
       prev = if(used is null, prev, null), renewed = null, used = null, seen = null, proved = null, deadline = null, client = null, data = null
-    where usr = p_usr and (p_only is null or id = p_only) and id <> p_but and revoked is null and era + 0 = p_era and expires > p_now
+    where usr = p_usr and (p_only is null or id = p_only) and not (id <=> p_but) and revoked is null and era + 0 = p_era and expires > p_now
     order by seen is null, seen, id desc limit p_most;
   select count(*) - 100 into surplus from revoke_sessions
     where usr = p_usr and revoked is not null and era + 0 = p_era and expires > p_now;
