@@ -10,4 +10,12 @@ require (
 	github.com/revoke-sessions/revoke v0.0.0
 )
 
-require github.com/gomodule/redigo v1.9.3 // indirect
+require (
+	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
+	github.com/fxamacker/cbor/v2 v2.10.0 // indirect
+	github.com/gomodule/redigo v1.9.3 // indirect
+	github.com/mileusna/useragent v1.3.5 // indirect
+	github.com/x448/float16 v0.8.4 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
+	golang.org/x/time v0.14.0 // indirect
+)
