@@ -3,6 +3,7 @@ package ways
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,7 +118,7 @@ func TestPlainSCSReturnsR12(t *testing.T) {
 	}
 }
 
-// TestRevokedStaysRevokedOnACluster puts the other ways through a cluster, each
+// TestRevokedStaysRevokedOnACluster puts the other ways, up to R18, through a cluster, each
 // revocation waiting for a replica.
 func TestRevokedStaysRevokedOnACluster(t *testing.T) {
 	t.Parallel()
@@ -130,7 +131,8 @@ func TestRevokedStaysRevokedOnACluster(t *testing.T) {
 	}
 	t.Cleanup(func() { cluster.Close() })
 	stores := 0
-	trial.Sessions().Run(t, func(t *testing.T, try func(*testing.T, store.Store)) {
+	ways := slices.Concat(trial.Sessions(), trial.Tokens(), trial.Leases())
+	ways.Run(t, func(t *testing.T, try func(*testing.T, store.Store)) {
 		stores++
 		st := store.NewRedis(cluster)
 		st.Prefix, st.Replicas, st.Timeout = fmt.Sprintf("%d:", stores), 1, 20*time.Second
