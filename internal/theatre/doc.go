@@ -1,4 +1,4 @@
-// Package interleaving runs small programs of requests and revocations in every
+// Package theatre runs small programs of requests and revocations in every
 // order in which the calls of their stores can be made, and checks that a session
 // that was ended never comes back.
 //
