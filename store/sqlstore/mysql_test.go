@@ -13,10 +13,16 @@ import (
 	"github.com/revoke-sessions/revoke/store/storetest"
 )
 
-func TestMariaDB(t *testing.T) { testMySQL(t, servertest.StartMariaDB(t)) }
+func TestMariaDB(t *testing.T) {
+	t.Parallel()
+	testMySQL(t, servertest.StartMariaDB(t))
+}
 
 // TestMySQL needs mysqld in the PATH.
-func TestMySQL(t *testing.T) { testMySQL(t, servertest.StartMySQL(t)) }
+func TestMySQL(t *testing.T) {
+	t.Parallel()
+	testMySQL(t, servertest.StartMySQL(t))
+}
 
 func testMySQL(t *testing.T, server *servertest.MySQL) {
 	dsn := server.DSN()

@@ -12,6 +12,7 @@ import (
 // Behind pgbouncer in transaction mode each statement may run on another connection
 // of the server, which has nothing that was prepared or set before.
 func TestPgBouncer(t *testing.T) {
+	t.Parallel()
 	long(t)
 	server := servertest.StartPostgres(t, "fsync=off")
 	dsn := servertest.StartPgBouncer(t, server)

@@ -24,6 +24,7 @@ var postgresDrivers = map[string]struct{ driver, option string }{
 }
 
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	server := servertest.StartPostgres(t)
 	for name, d := range postgresDrivers {
 		t.Run(name, func(t *testing.T) {

@@ -49,6 +49,7 @@ func TestPostgresCrash(t *testing.T) {
 // What was answered without an error is over on the standby that takes over. What was
 // answered as not replicated was visible at once, held nobody up, and is lost.
 func TestPostgresFailover(t *testing.T) {
+	t.Parallel()
 	for _, driver := range []string{"pgx", "postgres"} {
 		t.Run(driver, func(t *testing.T) { failover(t, driver) })
 	}

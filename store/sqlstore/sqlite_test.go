@@ -32,6 +32,7 @@ func eachSQLite(t *testing.T, test func(t *testing.T, driver, file string)) {
 }
 
 func TestSQLite(t *testing.T) {
+	t.Parallel()
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		st := migrated(t, open(t, driver, file), sqlstore.SQLite)
 		storetest.Run(t, func() store.Store { return st })
@@ -40,6 +41,7 @@ func TestSQLite(t *testing.T) {
 }
 
 func TestSQLiteEncrypted(t *testing.T) {
+	t.Parallel()
 	long(t)
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		st := migrated(t, open(t, driver, file), sqlstore.SQLite)
@@ -49,6 +51,7 @@ func TestSQLiteEncrypted(t *testing.T) {
 
 // Two processes share a file, each with pools of its own.
 func TestSQLiteOfTwoProcesses(t *testing.T) {
+	t.Parallel()
 	long(t)
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		a := migrated(t, open(t, driver, file), sqlstore.SQLite)
