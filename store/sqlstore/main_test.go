@@ -9,6 +9,7 @@ import (
 
 	"github.com/revoke-sessions/revoke/store"
 	"github.com/revoke-sessions/revoke/store/sqlstore"
+	"github.com/revoke-sessions/revoke/store/storetest"
 )
 
 // patience is the time limit of calls on a machine that is busy.
@@ -56,9 +57,11 @@ func TestImportsNoDriver(t *testing.T) {
 	}
 }
 
-// encrypted returns a store that keeps its sessions in st, encrypted.
-func encrypted(st store.Store) store.Store {
-	return must(store.Encrypt(st, must(store.AESGCM("key", make([]byte, 32)))))
+// testEncrypted tests a store that keeps its sessions in st, encrypted. It leaves out what
+// takes long and comes from st as it is.
+func testEncrypted(t *testing.T, st store.Store) {
+	encrypted := must(store.Encrypt(st, must(store.AESGCM("key", make([]byte, 32)))))
+	storetest.Run(t, func() store.Store { return encrypted }, "Race", "RevokeRace", "RevokeEveryone", "Limit", "Once")
 }
 
 func must[T any](v T, err error) T {

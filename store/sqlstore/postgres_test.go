@@ -42,7 +42,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("Encrypted", func(t *testing.T) {
 		long(t)
 		st := migrated(t, open(t, "pgx", server.DSN()), sqlstore.Postgres)
-		storetest.Run(t, func() store.Store { return encrypted(st) })
+		testEncrypted(t, st)
 	})
 	t.Run("MigrateAtOnce", func(t *testing.T) {
 		dsn := isolated(t, server, "migrate")

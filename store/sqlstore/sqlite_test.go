@@ -45,7 +45,7 @@ func TestSQLiteEncrypted(t *testing.T) {
 	long(t)
 	eachSQLite(t, func(t *testing.T, driver, file string) {
 		st := migrated(t, open(t, driver, file), sqlstore.SQLite)
-		storetest.Run(t, func() store.Store { return encrypted(st) })
+		testEncrypted(t, st)
 	})
 }
 
