@@ -90,7 +90,10 @@ func (s *Store) listed(ctx context.Context, q querier, user string, st statement
 		list = append(list, r)
 		return err
 	}, args...)
-	return list, err
+	if err != nil {
+		return nil, err // and not a part of them
+	}
+	return list, nil
 }
 
 // Update implements [store.Store].
