@@ -50,7 +50,7 @@ func (d *Data) Content() (template.HTML, error) {
 type Message struct {
 	Error    bool
 	Text     string
-	URL      string // where to go on; may be empty
+	URL      string // of the page to go on with; may be empty
 	LinkText string // of URL
 }
 

@@ -1,5 +1,5 @@
-// Package page is a web page on which users see where they are signed in, and
-// sign out of their other devices.
+// Package page is a web page on which users see the devices that they are signed in
+// on, and sign out of them.
 //
 //	mux.Handle("/account/sessions", page.New(sessions, page.Options{LoginURL: "/login"}))
 //
@@ -22,12 +22,12 @@ import (
 // Options fit the page into an application. The zero value is a page in English
 // that knows no other page.
 type Options struct {
-	// LoginURL is where visitors who are not signed in are sent (303 See Other),
-	// as "/login?next=/account/sessions". If empty, they get a short page with
+	// LoginURL is the address to which visitors who are not signed in are sent (303 See
+	// Other), as "/login?next=/account/sessions". If empty, they get a short page with
 	// status 401, which says when and why a session was revoked.
 	LoginURL string
 
-	// ReauthenticateURL is where users prove again who they are: the page links to
+	// ReauthenticateURL is a page on which users prove again who they are: the page links to
 	// it if Manager.Authorize asks for that. If empty, there is no link.
 	ReauthenticateURL string
 

@@ -111,7 +111,7 @@ type process struct {
 	name  string
 	run   *coroutine
 	doing string // its next step
-	taken []int  // where its steps are among all
+	taken []int  // at which places its steps are among all
 }
 
 // Go adds a process, of the program or by one of its processes. Up to its first

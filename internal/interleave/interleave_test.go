@@ -164,7 +164,7 @@ func TestLostUpdate(t *testing.T) {
 	}
 }
 
-// TestSince shows what a process is told about where its steps are among all.
+// TestSince shows what a process is told about the places of its steps among all.
 func TestSince(t *testing.T) {
 	interleave.All(func(r *interleave.Run) func() error {
 		var all []string

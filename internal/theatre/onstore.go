@@ -6,7 +6,7 @@ import (
 	"github.com/revoke-sessions/revoke/store"
 )
 
-// onStore are the programs for a store that is not in memory, where each call takes its
+// onStore are the programs for a store that is not in memory, of which each call takes
 // time. They use all of its methods.
 var onStore = func() []program {
 	programs := []program{

@@ -18,7 +18,7 @@ type operation struct {
 	*exchange   // in which it was done
 	kind        operationKind
 	user        string    // whose sessions are revoked
-	by          sessionNo // that revokes, where nobody is the owner, or of which another begins
+	by          sessionNo // that revokes (nobody stands for the owner), or of which another begins
 	target      sessionNo
 	found       sessionNo        // by loads
 	ended       []revoke.Session // by revokesAll

@@ -189,7 +189,7 @@ var onlyHere = []sessionWay{
 			tr.end(elsewhere, token)
 		}
 		write()
-		tr.app.Visitors.Commit(tokens[2], before, time.Now().Add(time.Hour)) // by a node of plain scs, where it was under way
+		tr.app.Visitors.Commit(tokens[2], before, time.Now().Add(time.Hour)) // by a node of plain scs, on which it was under way
 		for _, token := range tokens {
 			tr.send("/renew", token)
 		}

@@ -1,8 +1,8 @@
 // Package trial tries each way in which a session that was ended would come back, over
 // real HTTP and on any store.
 //
-// A way brings a request to where it would do harm, has the session ended, and lets the
-// request go on. After that no token that was ever issued may open anything.
+// A way brings a request to the point at which it would do harm, has the session ended,
+// and lets the request go on. After that no token that was ever issued may open anything.
 package trial
 
 import (
