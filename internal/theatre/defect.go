@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/racedetector"
 	"github.com/revoke-sessions/revoke/store"
 )
 
 // FindDefects shows that the enumeration rejects each of these stores, and tells why.
 func FindDefects(t *testing.T) {
-	if raceDetector {
+	if racedetector.On {
 		t.Skip("takes long under the race detector, and needs none")
 	}
 	for _, defect := range defects {

@@ -8,17 +8,15 @@ import (
 	"testing"
 
 	"github.com/revoke-sessions/revoke/internal/interleave"
+	"github.com/revoke-sessions/revoke/internal/racedetector"
 )
 
 // How many orders Every must have run.
 const leastOrders, leastOrdersShort = 150_000, 50_000
 
-// raceDetector is set if the tests are built with it. It makes them seven times
-// slower and has little to find, as no two roles run at the same time.
-var raceDetector bool
-
-// shortly reports whether the programs that take long are left out.
-func shortly() bool { return testing.Short() || raceDetector }
+// shortly reports whether the programs that take long are left out. The race detector makes
+// them seven times slower and has little to find, as no two roles run at the same time.
+func shortly() bool { return testing.Short() || racedetector.On }
 
 // Every runs each program in every order in which the calls of its stores can be made,
 // or in those with few interruptions, over the store in memory.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/revoke-sessions/revoke/internal/racedetector"
 	"github.com/revoke-sessions/revoke/store"
 )
 
@@ -17,12 +18,9 @@ func TestFlawless(t *testing.T) {
 	RunLeases(t, func() store.Store { return newFlawed("") })
 }
 
-// raceDetector is set if the tests run under it.
-var raceDetector bool
-
 // Every flaw is found by the cases that should find it, and every case finds one.
 func TestFlaws(t *testing.T) {
-	if raceDetector {
+	if racedetector.On {
 		t.Skip("under the race detector this takes minutes, and shows no more")
 	}
 	patience = time.Second

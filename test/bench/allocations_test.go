@@ -4,15 +4,14 @@ import (
 	"log/slog"
 	"testing"
 	"time"
-)
 
-// raceDetector is set if the tests run under it: it allocates as well.
-var raceDetector bool
+	"github.com/revoke-sessions/revoke/internal/racedetector"
+)
 
 // What a request in memory allocates beyond the bare handler, so that it does not grow
 // unnoticed. Each bound is two above what was counted.
 func TestAllocations(t *testing.T) {
-	if raceDetector {
+	if racedetector.On {
 		t.Skip("the race detector allocates as well")
 	}
 	for _, test := range []struct {

@@ -1,0 +1,6 @@
+//go:build race
+
+package racedetector
+
+// On says whether it is on.
+const On = true

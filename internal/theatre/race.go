@@ -1,5 +1,0 @@
-//go:build race
-
-package theatre
-
-func init() { raceDetector = true }
