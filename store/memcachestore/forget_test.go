@@ -163,7 +163,7 @@ func TestStoreForgetsDuringAWrite(t *testing.T) {
 	for name, forget := range map[string]func(s *server){
 		// A server that restarts numbers its values anew, from 1, so that the next value
 		// has the number of the one that was read.
-		"the server restarts": func(s *server) { s.restart() },
+		"the server restarts": func(s *server) { s.Restart() },
 		"the value goes": func(s *server) {
 			for _, item := range s.items() {
 				if item.key != "revoke:everyone" {

@@ -7,102 +7,29 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"github.com/revoke-sessions/revoke/internal/servertest"
 )
 
 // A server is a memcached of one test's own.
 type server struct {
-	addr string
-	t    testing.TB
-	args []string
-	cmd  *exec.Cmd
+	*servertest.Memcached
+	t testing.TB
 }
 
-// start starts a server that ends with the test. If memcached is not installed the
-// test is skipped, or fails with REVOKE_REAL=1 in the environment.
 func start(t testing.TB, args ...string) *server {
 	t.Helper()
-	if _, err := exec.LookPath("memcached"); err != nil {
-		if os.Getenv("REVOKE_REAL") == "1" {
-			t.Fatalf("REVOKE_REAL is set, but %v", err)
-		}
-		t.Skip("needs memcached, which is not installed")
-	}
-	s := &server{t: t, args: args}
-	t.Cleanup(s.kill)
-	var err error
-	for range 5 { // another process may take the port meanwhile
-		s.addr = freeAddr(t)
-		if err = s.run(); err == nil {
-			return s
-		}
-		s.kill()
-	}
-	t.Fatal(err)
-	return nil
+	return &server{servertest.StartMemcached(t, args...), t}
 }
-
-func freeAddr(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func (s *server) run() error {
-	host, port, _ := net.SplitHostPort(s.addr)
-	args := append([]string{"-l", host, "-p", port, "-U", "0"}, s.args...)
-	if os.Getuid() == 0 {
-		args = append(args, "-u", "nobody")
-	}
-	s.cmd = exec.Command("memcached", args...)
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	client := s.client()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if client.Ping() == nil {
-			if s.cmd.Process.Signal(syscall.Signal(0)) == nil { // it is ours
-				return nil
-			}
-			break
-		}
-	}
-	return fmt.Errorf("memcached does not answer on %s", s.addr)
-}
-
-func (s *server) kill() {
-	if s.cmd != nil {
-		s.cmd.Process.Kill()
-		s.cmd.Wait()
-		s.cmd = nil
-	}
-}
-
-// restart ends the server and starts it again, empty, on the same port.
-func (s *server) restart() {
-	s.t.Helper()
-	s.kill()
-	if err := s.run(); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *server) pause()  { s.cmd.Process.Signal(syscall.SIGSTOP) }
-func (s *server) resume() { s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // client returns a client that waits for a server which is busy with other tests.
 func (s *server) client() *memcache.Client {
-	client := memcache.New(s.addr)
+	client := memcache.New(s.Addr)
 	client.Timeout = time.Minute
 	client.MaxIdleConns = 64
 	s.t.Cleanup(func() { client.Close() })
@@ -144,7 +71,7 @@ func (s *server) stat(name string) (n int) {
 // ask sends a command and returns the lines of the answer.
 func (s *server) ask(command string) (lines []string) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.addr)
+	conn, err := net.Dial("tcp", s.Addr)
 	if err != nil {
 		s.t.Fatal(err)
 	}

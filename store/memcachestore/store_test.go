@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestStoreOnSeveralServers(t *testing.T) {
-	client := memcache.New(start(t).addr, start(t).addr, start(t).addr)
+	client := memcache.New(start(t).Addr, start(t).Addr, start(t).Addr)
 	client.Timeout = time.Minute
 	t.Cleanup(func() { client.Close() })
 	st := patient(client)
@@ -102,8 +103,8 @@ func TestStoreStalls(t *testing.T) {
 	client.Timeout = 100 * time.Millisecond
 	st := memcachestore.New(client)
 	visitors := memcachestore.NewVisitors(client)
-	server.pause()
-	defer server.resume()
+	server.Signal(syscall.SIGSTOP)
+	defer server.Signal(syscall.SIGCONT)
 	var wg sync.WaitGroup
 	for name, call := range map[string]func() error{
 		"Create": func() error {
