@@ -1,13 +1,13 @@
 package docs_test
 
 import (
-	"bufio"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/revoke-sessions/revoke/internal/exampletest"
 )
 
 // TestTranscripts runs the commands that a document shows against the example that it
@@ -19,16 +19,16 @@ func TestTranscripts(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("REVOKE_REAL") == "" {
 		t.Skip("there is no curl")
 	}
-	binary := filepath.Join(t.TempDir(), "basic")
-	if out, err := exec.Command("go", "build", "-o", binary, "../examples/basic").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := exampletest.Build(t, "../examples/basic")
 	found := 0
 	for _, document := range documents(t) {
 		steps := transcript(read(t, document))
 		found += len(steps)
 		if len(steps) > 0 {
-			t.Run(document, func(t *testing.T) { replay(t, steps, serve(t, binary)) })
+			t.Run(document, func(t *testing.T) {
+				address, _ := exampletest.Start(t, binary)
+				replay(t, steps, strings.TrimPrefix(address, "http://"))
+			})
 		}
 	}
 	if found < 8 {
@@ -75,26 +75,6 @@ func TestAnswersAreOfTranscripts(t *testing.T) {
 			t.Errorf("%s: %d answers without a command", document, shown)
 		}
 	}
-}
-
-// serve runs the example until the test ends, and returns its address.
-func serve(t *testing.T, binary string) (address string) {
-	t.Helper()
-	server := exec.Command(binary, "-listen", "127.0.0.1:0")
-	out, err := server.StdoutPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Process.Kill(); server.Wait() })
-	line, _ := bufio.NewReader(out).ReadString('\n')
-	_, address, found := strings.Cut(strings.TrimSpace(line), "http://")
-	if !found {
-		t.Fatalf("the example prints %q", line)
-	}
-	return address
 }
 
 var (
