@@ -48,7 +48,7 @@ func testMySQL(t *testing.T, server *servertest.MySQL) {
 	t.Run("Encrypted", func(t *testing.T) {
 		long(t)
 		st := migrated(t, open(t, "mysql", dsn), sqlstore.MySQL)
-		testEncrypted(t, struct{ store.Store }{st})
+		testEncrypted(t, struct{ store.Store }{st}, sameEncrypted...)
 	})
 	const interpolate = "?interpolateParams=true"
 	t.Run("Clock", func(t *testing.T) { testClock(t, sqlstore.MySQL, "mysql", dsn+interpolate) })
